@@ -1,0 +1,103 @@
+"""FormulaImages: a packed data set in memory, a picture and its token ids per item."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from im2latex.data.packed import read_packed
+from im2latex.errors import DataError
+from im2latex.tokenizer import Tokenizer
+
+
+class FormulaBatch(NamedTuple):
+    """What a model is trained on; `indices` are positions in the data set."""
+
+    images: Tensor  # (B, 1, H, W) float32, ink 1, paper 0
+    token_ids: Tensor  # (B, T) int64: BOS, tokens, EOS, then PAD
+    indices: Tensor  # (B,) int64
+
+
+class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
+    """Pictures stay compressed in memory (about 2 KB each) and are decoded when asked for."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        tokenizer: Tokenizer,
+        *,
+        max_height: int | None = None,
+        max_width: int | None = None,
+        max_tokens: int | None = None,
+        verify: bool = True,
+    ) -> None:
+        """Reads all shards; limits (pixels, pixels, tokens; None: no limit) leave longer samples out.
+
+        Raises DataError when the set is missing, damaged or empty, or when the limits leave nothing.
+        """
+        table = read_packed(Path(path), ["image", "height", "width", "tokens", "source"], verify).combine_chunks()
+        self.tokenizer = tokenizer
+        self._table = table
+        heights, widths = table["height"].to_numpy(), table["width"].to_numpy()
+        self._all_sizes = np.stack([heights, widths], axis=1).astype(np.int64).reshape(-1, 2)
+        self._all_lengths = _count_tokens(table["tokens"])
+        keep = np.ones(len(table), dtype=bool)
+        for limit, values in ((max_height, heights), (max_width, widths), (max_tokens, self._all_lengths)):
+            if limit is not None:
+                keep &= values <= limit
+        self._rows = np.flatnonzero(keep)
+        if not len(self._rows):
+            limits = f"max_height={max_height}, max_width={max_width}, max_tokens={max_tokens}"
+            raise DataError(f"{path}: of {len(table)} samples none is left by {limits}")
+
+    def select(self, keep: Callable[[str], bool]) -> "FormulaImages":
+        """The samples whose tokens (one string) `keep` accepts; pictures are shared, not copied."""
+        part = object.__new__(FormulaImages)
+        part.__dict__.update(self.__dict__)
+        tokens = self._table["tokens"]
+        part._rows = np.array([row for row in self._rows if keep(tokens[row].as_py())], dtype=np.int64)
+        return part
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int64]:
+        """(N, 2): height and width of every picture in pixels, as stored."""
+        return self._all_sizes[self._rows]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """(N,): tokens of every formula, without BOS and EOS."""
+        return self._all_lengths[self._rows]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> tuple[Image.Image, list[int]]:
+        """The picture (PIL, mode L, as stored) and its token ids, without BOS and EOS."""
+        row = self._rows[index]
+        image = Image.open(io.BytesIO(self._table["image"][row].as_py())).convert("L")
+        return image, self.tokenizer.encode(self.tokens(index))
+
+    def tokens(self, index: int) -> list[str]:
+        """The canonical tokens of a sample, before any of them became UNK."""
+        text: str = self._table["tokens"][self._rows[index]].as_py()
+        return text.split()
+
+    def source(self, index: int) -> str:
+        """Where the formula of a sample came from."""
+        name: str = self._table["source"][self._rows[index]].as_py()
+        return name
+
+
+def _count_tokens(tokens: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    spaces = pc.count_substring(tokens, " ").to_numpy()
+    filled = pc.greater(pc.binary_length(tokens), 0).to_numpy()
+    counts: npt.NDArray[np.int64] = (spaces + filled).astype(np.int64)
+    return counts

@@ -1,0 +1,164 @@
+"""BucketBatchSampler: which samples share a batch, in which order, on which rank."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch.distributed
+
+from im2latex.errors import ConfigError
+
+Batch = list[int]
+
+
+@dataclass(frozen=True)
+class BatchBudget:
+    """How much fits into one batch on one rank, padding counted; a single sample may exceed it."""
+
+    max_pixels: int = 1_500_000
+    """Padded pixels of all pictures of a batch together."""
+    max_tokens: int = 8_192
+    """Tokens of all formulas of a batch together, padded to the longest length of the bucket."""
+    max_samples: int = 64
+
+
+def round_up(size: int, multiple: int = 16, steps: int = 8) -> int:
+    """The next size on the grid: multiples of `multiple`, coarser as sizes grow, so that few sizes occur.
+
+    From one power of two to the next there are `steps` sizes at most: padding stays under 2 / `steps`.
+    """
+    step = multiple
+    while step * steps < size:
+        step *= 2
+    return -(-size // step) * step
+
+
+class BucketBatchSampler:
+    """Batches of pictures with nearly one size, by a budget of pixels and tokens.
+
+    Promises: every sample once over all ranks in every epoch; equally many batches on all ranks, the same number in
+    every epoch; order and content follow from `seed` and epoch alone. Rank r of W takes batches r, r + W, ... of one
+    order that does not depend on W (only its last few batches are split to come out even), so that W ranks make
+    the steps of one rank that accumulates W batches.
+    """
+
+    def __init__(
+        self,
+        sizes: npt.ArrayLike,
+        lengths: npt.ArrayLike,
+        *,
+        budget: BatchBudget,
+        seed: int = 0,
+        shuffle: bool = True,
+        multiple: int = 16,
+        rank: int | None = None,
+        world_size: int | None = None,
+    ) -> None:
+        """`sizes`: (N, 2) heights and widths in pixels; `lengths`: (N,) tokens.
+
+        Rank and number of ranks default to those of torch.distributed, where it is running. Raises ConfigError when
+        there are fewer samples than ranks.
+        """
+        self.seed, self.shuffle, self.budget = seed, shuffle, budget
+        self.rank, self.world_size = _find_rank(rank, world_size)
+        self.epoch = 0
+        self.first_batch = 0  # of the next iteration on this rank; 0 unless resumed in mid-epoch
+        self._buckets = _fill_buckets(np.asarray(sizes).reshape(-1, 2), np.asarray(lengths), budget, multiple)
+        samples = sum(len(members) for members, _ in self._buckets)
+        if samples < self.world_size:
+            raise ConfigError(f"{samples} samples cannot feed {self.world_size} ranks: use fewer ranks")
+        batches = sum(-(-len(members) // room) for members, room in self._buckets)
+        can_split = samples >= -(-batches // self.world_size) * self.world_size
+        self._length = -(-batches // self.world_size) if can_split else batches // self.world_size
+
+    @property
+    def sampler(self) -> "BucketBatchSampler":
+        return self  # Lightning calls set_epoch on batch_sampler.sampler, never on the batch sampler
+
+    def set_epoch(self, epoch: int) -> None:
+        """The next iteration shuffles for this epoch; a place resumed at in the same epoch is kept."""
+        if epoch != self.epoch:
+            self.epoch, self.first_batch = epoch, 0
+
+    def state_dict(self, batches_done: int | None = None) -> dict[str, Any]:
+        """Where training stands: `batches_done` of this epoch on each rank (default: where iteration would start)."""
+        done = self.first_batch if batches_done is None else batches_done
+        return {"epoch": self.epoch, "batches_done": done, **self._identity()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken. Raises ConfigError if data, seed, budget or ranks differ in mid-epoch."""
+        for name, value in self._identity().items():
+            if 0 < state["batches_done"] < state["batches"] and state[name] != value:
+                raise ConfigError(f"cannot resume within an epoch: {name} was {state[name]}, now it is {value}")
+        self.epoch, self.first_batch = state["epoch"], min(state["batches_done"], self._length)
+
+    def __len__(self) -> int:
+        """Batches of a whole epoch on each rank, wherever iteration starts."""
+        return self._length
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Batches of this rank from `first_batch` on; iterating once more starts at 0 again."""
+        first, self.first_batch = self.first_batch, 0
+        return iter(self._order()[self.rank :: self.world_size][first:])
+
+    def _identity(self) -> dict[str, Any]:
+        samples = sum(len(members) for members, _ in self._buckets)
+        return {
+            "batches": self._length,
+            "samples": samples,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
+            "world_size": self.world_size,
+        }
+
+    def _order(self) -> list[Batch]:
+        """All batches of the epoch, over all ranks."""
+        generator = np.random.default_rng([self.seed, self.epoch])
+        batches: list[Batch] = []
+        for members, room in self._buckets:
+            order = generator.permutation(members) if self.shuffle else members
+            batches += [part.tolist() for part in np.array_split(order, -(-len(members) // room))]
+        if self.shuffle:
+            batches = [batches[place] for place in generator.permutation(len(batches))]
+        return _bring_to_number(batches, self._length * self.world_size)
+
+
+def _find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
+    if rank is None and world_size is None:
+        if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+            return 0, 1
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    if rank is None or world_size is None or not 0 <= rank < world_size:
+        raise ConfigError(f"rank and world_size are given together, 0 <= rank < world_size; got {rank}, {world_size}")
+    return rank, world_size
+
+
+def _fill_buckets(
+    sizes: npt.NDArray[Any], lengths: npt.NDArray[Any], budget: BatchBudget, multiple: int
+) -> list[tuple[npt.NDArray[np.int64], int]]:
+    """Samples that pad to one size, with the number of them that a batch has room for."""
+    found: dict[tuple[int, int, int], Batch] = defaultdict(list)
+    for index, ((height, width), length) in enumerate(zip(sizes.tolist(), lengths.tolist(), strict=True)):
+        found[round_up(height, multiple), round_up(width, multiple), round_up(length, 32, 1)].append(index)
+    return [(np.array(found[key]), _room(key, budget)) for key in sorted(found)]
+
+
+def _room(key: tuple[int, int, int], budget: BatchBudget) -> int:
+    height, width, length = key
+    by_pixels, by_tokens = budget.max_pixels // (height * width), budget.max_tokens // max(length, 1)
+    return max(1, min(by_pixels, by_tokens, budget.max_samples))
+
+
+def _bring_to_number(batches: list[Batch], wanted: int) -> list[Batch]:
+    """Splits batches (or, where all are single samples, joins some), the last ones first, until `wanted` are left."""
+    done: list[Batch] = []
+    while len(batches) + len(done) < wanted:
+        batch = batches.pop()
+        pieces = min(len(batch), wanted - len(batches) - len(done))
+        done += [batch[piece::pieces] for piece in range(pieces)]
+    while len(batches) + len(done) > wanted:
+        batches[-2:] = [batches[-2] + batches[-1]]
+    return batches + done

@@ -1,0 +1,147 @@
+"""The `im2latex` command: read pictures, serve the API, say what the model is."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jsonargparse import ArgumentParser, Namespace
+from jsonargparse.typing import PositiveInt
+
+import im2latex
+from im2latex.errors import Im2LatexError, ImageError
+
+if TYPE_CHECKING:
+    from im2latex.predictor import Prediction, Predictor
+
+SERVER = "api_server.app:create_app"
+"""The server, by name: the library knows nothing of HTTP."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of one file: a prediction and the seconds it took, or an error."""
+
+    file: str
+    prediction: "Prediction | None" = None
+    seconds: float = 0.0
+    error: str = ""
+
+    def as_json(self) -> str:
+        """One line of JSON: file, latex, tokens, confidence, seconds; or file, error."""
+        if self.prediction is None:
+            return json.dumps({"file": self.file, "error": self.error}, ensure_ascii=False)
+        fields = {
+            "file": self.file,
+            "latex": self.prediction.latex,
+            "tokens": self.prediction.tokens,
+            "confidence": round(self.prediction.confidence, 6),
+            "seconds": round(self.seconds, 4),
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code: 0, or 1 when something could not be read."""
+    arguments = build_parser().parse_args(None if argv is None else list(argv))
+    commands = {"predict": run_predict, "serve": run_serve, "info": run_info}
+    try:
+        return commands[arguments.subcommand](arguments[arguments.subcommand])
+    except Im2LatexError as error:
+        print(f"im2latex: {error}", file=sys.stderr)
+        return 1
+
+
+def build_parser() -> ArgumentParser:
+    """The flags of all commands."""
+    parser = ArgumentParser(
+        prog="im2latex", description="Pictures of formulas become LaTeX.", version=im2latex.__version__
+    )
+    commands = parser.add_subcommands()
+
+    predict = ArgumentParser(description="Read pictures; print a line of LaTeX for each, in the order given.")
+    predict.add_argument("files", metavar="FILE", nargs="+", help="PNG, JPEG, WEBP, GIF, BMP or TIFF")
+    predict.add_argument("--json", action="store_true", help="print a JSON object a line")
+    predict.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
+    predict.add_argument("--bundle", metavar="F", help="another model file")
+    predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures read at a time")
+    commands.add_subcommand("predict", predict, help="read pictures")
+
+    serve = ArgumentParser(description="Serve the API and the web page.")
+    serve.add_argument("--host", default="127.0.0.1", metavar="H", help="0.0.0.0 to be reached from outside")
+    serve.add_argument("--port", type=int, default=8000, metavar="P")
+    serve.add_argument("--bundle", metavar="F", help="another model file")
+    commands.add_subcommand("serve", serve, help="serve the API and the web page")
+
+    info = ArgumentParser(description="Print the facts of the model as JSON.")
+    info.add_argument("--bundle", metavar="F", help="another model file")
+    commands.add_subcommand("info", info, help="say what the model is")
+    return parser
+
+
+def run_predict(arguments: Namespace) -> int:
+    """Print a line a file; errors go to stderr, or into the JSON line."""
+    from im2latex.predictor import Predictor
+
+    predictor = Predictor.load(arguments.bundle)
+    failed = False
+    for answer in read_files(predictor, arguments.files, arguments.beam, arguments.batch_size):
+        failed |= answer.prediction is None
+        if arguments.json:
+            print(answer.as_json(), flush=True)
+        elif answer.prediction is None:
+            print(f"{answer.file}: {answer.error}", file=sys.stderr, flush=True)
+        else:
+            print(answer.prediction.latex, flush=True)
+    return int(failed)
+
+
+def read_files(predictor: "Predictor", files: Sequence[str], beam: int, batch_size: int) -> Iterator[Answer]:
+    """Yield an answer a file, in order; a bad file costs only itself."""
+    for start in range(0, len(files), batch_size):
+        yield from read_batch(predictor, files[start : start + batch_size], beam)
+
+
+def read_batch(predictor: "Predictor", files: Sequence[str], beam: int) -> list[Answer]:
+    """Read some files together; if one of them is bad, one by one, so that the others are still read."""
+    started = time.perf_counter()
+    try:
+        predictions = predictor.predict_batch([Path(file) for file in files], beam=beam)
+    except ImageError as error:
+        if len(files) == 1:
+            return [Answer(files[0], error=str(error))]
+        return [answer for file in files for answer in read_batch(predictor, [file], beam)]
+    seconds = (time.perf_counter() - started) / len(files)
+    return [Answer(file, found, seconds) for file, found in zip(files, predictions, strict=True)]
+
+
+def run_serve(arguments: Namespace) -> int:
+    """Start the server in this process; it reads its settings from the environment."""
+    try:
+        import uvicorn
+    except ImportError:
+        print("im2latex: the server is not installed; pip install 'im2latex[serve]'", file=sys.stderr)
+        return 1
+
+    if arguments.bundle:
+        os.environ["IM2LATEX_BUNDLE"] = arguments.bundle
+    uvicorn.run(SERVER, factory=True, host=arguments.host, port=arguments.port)
+    return 0
+
+
+def run_info(arguments: Namespace) -> int:
+    """Print the facts that the bundle carries."""
+    from im2latex.bundle import load_bundle
+    from im2latex.predictor import bundled_model
+
+    bundle = load_bundle(arguments.bundle or bundled_model())
+    print(json.dumps(bundle.facts, indent=2, ensure_ascii=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What a run shows while it trains: samples per second, and sheets of what the model reads."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import WandbLogger
+
+from im2latex.data.dataset import FormulaBatch
+from im2latex.lit_model import LitModel, Pairs
+from im2latex.visualize import draw_sheet, image_of
+
+
+class Throughput(Callback):
+    """Logs `train/samples_per_second` over all ranks, validation left out."""
+
+    def __init__(self) -> None:
+        self._samples = 0
+        self._began = 0.0
+
+    def on_train_batch_start(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: FormulaBatch, batch_idx: int
+    ) -> None:
+        if self._samples == 0:
+            self._began = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: FormulaBatch, batch_idx: int
+    ) -> None:
+        self._samples += len(batch.images) * trainer.world_size
+        if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            pl_module.log("train/samples_per_second", self._samples / (time.perf_counter() - self._began), prog_bar=True)
+            self._samples = 0
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._samples = 0
+
+
+class SamplePredictions(Callback):
+    """After each validation, a sheet of the first pictures with reference and prediction, in the run's folder and W&B."""
+
+    def __init__(self, folder: Path, count: int = 12) -> None:
+        self.folder, self.count = folder, count
+
+    def on_validation_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: LitModel,  # type: ignore[override]
+        outputs: Pairs,  # type: ignore[override]
+        batch: FormulaBatch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        if batch_idx or not trainer.is_global_zero:
+            return
+        pairs = outputs[: self.count]
+        captions = [(" ".join(reference), " ".join(prediction)) for prediction, reference in pairs]
+        sheet = draw_sheet([image_of(image) for image in batch.images[: self.count]], captions)
+        path = self.folder / "samples" / f"step-{trainer.global_step:07d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sheet.save(path)
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("val/samples", [sheet], step=trainer.global_step)

@@ -1,0 +1,125 @@
+"""LitModel: a formula model with its loss, optimizer, schedule and metrics; one step serves train, validation and test."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as lightning
+import torch
+import torch.distributed
+import torch.nn.functional as F
+from torch import Tensor
+
+from im2latex import metrics
+from im2latex.data.dataset import FormulaBatch
+from im2latex.decoding import Decoder
+from im2latex.errors import DataError
+from im2latex.images import ImageSpec
+from im2latex.models import ModelConfig, build_model
+from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
+from im2latex.tokenizer import PAD, Tokenizer
+
+Pairs = list[tuple[list[str], list[str]]]
+
+
+class LitModel(lightning.LightningModule):
+    """Everything a run learns, with the vocabulary and image spec it was learned on: a checkpoint is complete."""
+
+    def __init__(
+        self, model: ModelConfig, optimizer: OptimizerConfig, vocab: list[str], spec: ImageSpec, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(
+            {"model": asdict(model), "optimizer": asdict(optimizer), "vocab": vocab, "spec": asdict(spec), "seed": seed}
+        )
+        self.model_config, self.optimizer_config, self.spec, self.seed = model, optimizer, spec, seed
+        self.tokenizer = Tokenizer(vocab)
+        self.model = build_model(model, len(vocab)).to(memory_format=torch.channels_last)
+        self._decoder = [Decoder(self.model, model.max_tokens)]  # in a list: its parameters are the model's, not more
+        self._read: Pairs = []
+
+    @classmethod
+    def load(cls, path: str | Path) -> "LitModel":
+        """The model of a checkpoint, with its averaged (EMA) weights if the run kept them; DataError if it is none."""
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            kept = checkpoint["hyper_parameters"]
+        except (OSError, RuntimeError, KeyError) as error:
+            raise DataError(f"{Path(path).name} is no checkpoint of training/run_experiment.py: {error}") from error
+        module = cls(
+            ModelConfig(**kept["model"]),
+            OptimizerConfig(**kept["optimizer"]),
+            kept["vocab"],
+            ImageSpec(**kept["spec"]),
+            kept["seed"],
+        )
+        module.load_state_dict(checkpoint["state_dict"])
+        return module.eval()
+
+    def decoder(self) -> Decoder:
+        """The decoder over this model: the module that validation runs and that export scripts."""
+        return self._decoder[0]
+
+    def teacher_forced_loss(self, images: Tensor, token_ids: Tensor, label_smoothing: float) -> Tensor:
+        """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count."""
+        memory = self.model.encode(images)                                      # (B, S, D)
+        logits = self.model.decode(token_ids[:, :-1], memory)                   # (B, T - 1, V)
+        return F.cross_entropy(
+            logits.flatten(0, 1).float(), token_ids[:, 1:].flatten(), ignore_index=PAD, label_smoothing=label_smoothing
+        )
+
+    def on_train_batch_start(self, batch: FormulaBatch, batch_idx: int) -> None:
+        """Dropout depends on seed, step and rank only, so that a resumed run goes on exactly."""
+        step = self.trainer.fit_loop.total_batch_idx + 1
+        torch.manual_seed((self.seed * 1_000_003 + step) * 1_009 + self.global_rank)
+
+    def training_step(self, batch: FormulaBatch, batch_idx: int) -> Tensor:
+        loss = self.teacher_forced_loss(batch.images, batch.token_ids, self.optimizer_config.label_smoothing)
+        self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.images))
+        return loss
+
+    def validation_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:
+        return self._read_batch(batch, "val")
+
+    def test_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:
+        return self._read_batch(batch, "test")
+
+    def on_validation_epoch_end(self) -> None:
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        self._log_scores("test")
+
+    def _read_batch(self, batch: FormulaBatch, split: str) -> Pairs:
+        loss = self.teacher_forced_loss(batch.images, batch.token_ids, label_smoothing=0.0)
+        self.log(f"{split}/loss", loss, batch_size=len(batch.images), sync_dist=True)
+        read_ids, _ = self.decoder()(batch.images)
+        pairs = [
+            (self.tokenizer.decode(read).split(), self.tokenizer.decode(true[1:]).split())
+            for read, true in zip(read_ids.tolist(), batch.token_ids.tolist(), strict=True)
+        ]
+        self._read += pairs
+        return pairs
+
+    def _log_scores(self, split: str) -> None:
+        """Scores over the whole split and all ranks; an average over batches or ranks would be another number."""
+        pairs, self._read = self._gathered(self._read), []
+        predictions, references = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        self.log(f"{split}/edit_score", metrics.edit_score(predictions, references), prog_bar=True, rank_zero_only=True)
+        self.log(f"{split}/bleu", metrics.corpus_bleu(predictions, references), prog_bar=True, rank_zero_only=True)
+        self.log(f"{split}/exact_match", metrics.exact_match(predictions, references), rank_zero_only=True)
+
+    def _gathered(self, pairs: Pairs) -> Pairs:
+        if self.trainer.world_size == 1:
+            return pairs
+        of_ranks: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(of_ranks, pairs)
+        return [pair for of_rank in of_ranks for pair in of_rank]
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        config = self.optimizer_config
+        optimizer = build_optimizer(self.model, config)
+        estimated = self.trainer.estimated_stepping_batches
+        total_steps = config.total_steps or (int(estimated) if estimated != float("inf") else 0)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, total_steps))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,92 @@
+"""ResNetTransformer: convolutional features with 2-D positions, read by a Transformer decoder (after the im2latex and TrOCR line)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from im2latex.errors import ConfigError
+from im2latex.models.positions import positions_1d, positions_2d
+from im2latex.models.resnet import ResNetTrunk
+from im2latex.models.transformer import DecoderLayer
+
+
+@dataclass(frozen=True)
+class ResNetTransformerConfig:
+    """Sizes of the model; the defaults make about 7 M parameters."""
+
+    trunk_blocks: tuple[int, int, int] = (2, 2, 1)
+    d_model: int = 256
+    heads: int = 4
+    decoder_layers: int = 4
+    feedforward: int = 1536
+    dropout: float = 0.1
+    max_tokens: int = 256
+
+
+class ResNetTransformer(nn.Module):
+    """Speaks the words of every formula model: encode, decode, start, step."""
+
+    def __init__(self, config: ResNetTransformerConfig, vocab_size: int) -> None:
+        super().__init__()
+        if config.d_model % 4 or config.d_model % config.heads:
+            raise ConfigError(f"d_model must be divisible by 4 and by heads ({config.heads}), got {config.d_model}")
+        self.d_model = config.d_model
+        self.heads = config.heads
+        self.trunk = ResNetTrunk(config.trunk_blocks)
+        self.memory_projection = nn.Linear(self.trunk.out_channels, config.d_model)
+        self.memory_norm = nn.LayerNorm(config.d_model)
+        self.embedding = nn.Embedding(vocab_size, config.d_model)
+        self.layers = nn.ModuleList(
+            DecoderLayer(config.d_model, config.heads, config.feedforward, config.dropout)
+            for _ in range(config.decoder_layers)
+        )
+        self.final_norm = nn.LayerNorm(config.d_model)
+        self.output_bias = nn.Parameter(torch.zeros(vocab_size))
+        nn.init.normal_(self.embedding.weight, std=config.d_model**-0.5)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images (B, 1, H, W), ink 1 on paper 0, to a memory (B, S, D) with S = ceil(H / 8) * ceil(W / 8), row by row."""
+        features = self.trunk(images).permute(0, 2, 3, 1)                       # (B, H / 8, W / 8, C)
+        height, width = features.shape[1], features.shape[2]
+        grid = self.memory_projection(features)                                 # (B, H / 8, W / 8, D)
+        grid = self.memory_norm(grid) + positions_2d(height, width, self.d_model, images.device).to(grid.dtype)
+        return grid.reshape(images.shape[0], height * width, self.d_model)
+
+    def decode(self, token_ids: Tensor, memory: Tensor) -> Tensor:
+        """Logits (B, T, V) of the token after each of `token_ids` (B, T), which begin with BOS: teacher forcing."""
+        hidden = self._embed(token_ids, 0)                                      # (B, T, D)
+        for layer in self.layers:
+            memory_k, memory_v = layer.project_memory(memory)
+            hidden = layer(hidden, memory_k, memory_v)
+        return self._logits(hidden)
+
+    def start(self, memory: Tensor) -> list[Tensor]:
+        """State before the first token: past keys and values (empty), memory keys and values, for each layer; batch first."""
+        state: list[Tensor] = []
+        empty = memory.new_zeros((memory.shape[0], self.heads, 0, self.d_model // self.heads))
+        for layer in self.layers:
+            memory_k, memory_v = layer.project_memory(memory)
+            state += [empty, empty, memory_k, memory_v]
+        return state
+
+    def step(self, token_ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Logits (B, V) of the token after `token_ids` (B,), the newest of each formula, and the state for the next step."""
+        hidden = self._embed(token_ids.unsqueeze(1), state[0].shape[2])         # (B, 1, D)
+        after: list[Tensor] = []
+        for index, layer in enumerate(self.layers):
+            memory_k, memory_v = state[4 * index + 2], state[4 * index + 3]
+            hidden, past_k, past_v = layer.step(hidden, state[4 * index], state[4 * index + 1], memory_k, memory_v)
+            after += [past_k, past_v, memory_k, memory_v]
+        return self._logits(hidden).squeeze(1), after
+
+    def _embed(self, token_ids: Tensor, position: int) -> Tensor:
+        embedded = self.embedding(token_ids) * math.sqrt(self.d_model)          # (B, T, D)
+        end = position + token_ids.shape[1]
+        positions = positions_1d(end, self.d_model, token_ids.device)[position:]
+        return embedded + positions.to(embedded.dtype)
+
+    def _logits(self, hidden: Tensor) -> Tensor:
+        """Scores by the embedding itself (tied weights, Press and Wolf 2017)."""
+        return nn.functional.linear(self.final_norm(hidden), self.embedding.weight, self.output_bias)

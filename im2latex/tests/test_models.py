@@ -1,0 +1,119 @@
+"""Promises of the formula models and of the decoder that reads from them."""
+
+import pytest
+import torch
+
+from im2latex.decoding import Decoder
+from im2latex.errors import ConfigError
+from im2latex.models import ModelConfig, ResNetTransformer, build_model
+from im2latex.models.resnet import ResNetTrunk
+from im2latex.tokenizer import BOS, EOS, PAD
+
+VOCAB = 23
+SMALL = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12)
+
+
+@pytest.fixture
+def model() -> ResNetTransformer:
+    torch.manual_seed(0)
+    return build_model(SMALL, VOCAB).eval()
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand(3, 1, 32, 80, generator=torch.Generator().manual_seed(1))
+
+
+def test_default_model_has_7_to_12_million_parameters():
+    count = sum(parameter.numel() for parameter in build_model(ModelConfig(), 500).parameters())
+    assert 7e6 <= count <= 12e6
+
+
+def test_step_equals_decode(model, images):
+    token_ids = torch.randint(4, VOCAB, (3, 9), generator=torch.Generator().manual_seed(2))
+    token_ids[:, 0] = BOS
+    memory = model.encode(images)
+    state = model.start(memory)
+    stepped = []
+    for column in token_ids.T:
+        logits, state = model.step(column, state)
+        stepped.append(logits)
+    torch.testing.assert_close(torch.stack(stepped, 1), model.decode(token_ids, memory), atol=1e-4, rtol=1e-4)
+
+
+def test_memory_has_one_cell_for_8_by_8_pixels(model, images):
+    assert model.encode(images).shape == (3, 32 // 8 * 80 // 8, SMALL.d_model)
+
+
+@pytest.mark.parametrize("beam", [1, 4])
+def test_scripted_decoder_reads_what_the_eager_one_reads(model, images, beam):
+    decoder = Decoder(model, SMALL.max_tokens).eval()
+    scripted = torch.jit.script(decoder)
+    eager_ids, eager_log_probs = decoder(images, beam)
+    scripted_ids, scripted_log_probs = scripted(images, beam)
+    assert torch.equal(eager_ids, scripted_ids)
+    torch.testing.assert_close(eager_log_probs, scripted_log_probs)
+
+
+def test_a_beam_of_one_hypothesis_is_the_greedy_reading(model, images):
+    decoder = Decoder(model, SMALL.max_tokens).eval()
+    greedy_ids, greedy_log_probs = decoder(images)
+    beam_ids, beam_log_probs = decoder._beam(model.encode(images), 1)
+    assert torch.equal(greedy_ids, beam_ids)
+    torch.testing.assert_close(greedy_log_probs, beam_log_probs)
+
+
+def test_log_probs_are_those_of_teacher_forcing(model, images):
+    for beam in (1, 3):
+        token_ids, log_probs = Decoder(model, SMALL.max_tokens).eval()(images, beam)
+        with_bos = torch.cat([torch.full((3, 1), BOS), token_ids], 1)
+        forced = model.decode(with_bos[:, :-1], model.encode(images)).log_softmax(-1)
+        expected = forced.gather(2, token_ids.unsqueeze(2)).squeeze(2).masked_fill(token_ids == PAD, 0)
+        torch.testing.assert_close(log_probs, expected, atol=1e-4, rtol=1e-4)
+
+
+class Scripted(torch.nn.Module):
+    """A formula model that writes a fixed row of tokens for each image, whatever it sees."""
+
+    def __init__(self, rows: list[list[int]]) -> None:
+        super().__init__()
+        self.rows = torch.tensor(rows)
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return torch.arange(len(images)).view(-1, 1, 1)
+
+    def start(self, memory: torch.Tensor) -> list[torch.Tensor]:
+        return [memory.flatten(), torch.zeros(len(memory), dtype=torch.long)]
+
+    def step(self, token_ids: torch.Tensor, state: list[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        row, time = state
+        logits = torch.nn.functional.one_hot(self.rows[row, time], VOCAB) * 20.0
+        return logits, [row, time + 1]
+
+
+@pytest.mark.parametrize("beam", [1, 2])
+def test_formulas_of_different_length_keep_their_rows(beam):
+    rows = [[5, EOS, 9, 9], [6, 7, 8, EOS], [EOS, 9, 9, 9]]
+    token_ids, _ = Decoder(Scripted(rows), max_tokens=4)(torch.zeros(3, 1, 16, 16), beam)
+    assert token_ids.tolist() == [[5, EOS, PAD, PAD], [6, 7, 8, EOS], [EOS, PAD, PAD, PAD]]
+
+
+def test_decoding_stops_at_max_tokens_without_eos():
+    token_ids, _ = Decoder(Scripted([[5, 5, 5, 5, 5]]), max_tokens=3)(torch.zeros(1, 1, 16, 16))
+    assert token_ids.tolist() == [[5, 5, 5]]
+
+
+def test_trunk_takes_the_weights_of_torchvision():
+    models = pytest.importorskip("torchvision.models")
+    theirs = models.resnet18(weights=None)
+    ours = ResNetTrunk((2, 2, 2)).eval()
+    ours.load_torchvision(theirs.state_dict())
+    grey = torch.rand(1, 1, 32, 64)
+    stem = torch.nn.Sequential(theirs.conv1, theirs.bn1, theirs.relu, theirs.maxpool, theirs.layer1, theirs.layer2)
+    layer2 = ours.layer2(ours.layer1(torch.nn.functional.max_pool2d(ours.bn1(ours.conv1(grey)).relu(), 3, 2, 1)))
+    torch.testing.assert_close(layer2, stem.eval()(grey.expand(1, 3, 32, 64)), atol=1e-4, rtol=1e-4)
+
+
+def test_contradicting_sizes_are_refused():
+    with pytest.raises(ConfigError, match="divisible"):
+        build_model(ModelConfig(d_model=30, heads=4), VOCAB)

@@ -1,0 +1,181 @@
+"""Train a formula model: fit, test, and say where the checkpoint is. With no flags: the small data set in the repository.
+
+    python training/run_experiment.py --data.path data/packed --trainer.max_epochs 10
+    python training/run_experiment.py --resume runs/NAME/last.ckpt          (goes on exactly where it stopped)
+"""
+
+import logging
+import os
+import sys
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as lightning
+import torch
+from jsonargparse import ArgumentParser
+from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+
+from im2latex.data.augment import Augment, AugmentConfig
+from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
+from im2latex.errors import ConfigError, Im2LatexError
+from im2latex.images import ImageSpec
+from im2latex.lit_model import LitModel
+from im2latex.models import ModelConfig
+from im2latex.optimizers import OptimizerConfig
+from im2latex.callbacks import SamplePredictions, Throughput
+
+log = logging.getLogger("run_experiment")
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """How long, on what, and how often to look; handed to Lightning's Trainer."""
+
+    max_epochs: int = 30
+    max_steps: int = -1
+    max_time: str | None = None
+    """DD:HH:MM:SS; the run then stops as if finished."""
+    accelerator: str = "auto"
+    devices: int | str = "auto"
+    num_nodes: int = 1
+    precision: Literal["auto", "32", "bf16-mixed"] = "auto"
+    """auto: bf16 where the processor multiplies it faster than float32 (a GPU, or a CPU with AMX)."""
+    accumulate_grad_batches: int = 1
+    gradient_clip_val: float = 1.0
+    val_every_n_steps: int | None = None
+    """None: after each epoch."""
+    limit_val_batches: int | float = 1.0
+    limit_test_batches: int | float = 1.0
+    checkpoint_every_n_steps: int = 200
+    log_every_n_steps: int = 10
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The whole configuration of a run; saved in its checkpoints and as config.json in its folder."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    spec: ImageSpec = field(default_factory=ImageSpec)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+    seed: int = 0
+    out: str = "runs"
+    name: str | None = None
+    """Folder of the run under `out`; None: date and time."""
+    wandb: Literal["off", "offline", "online"] = "off"
+    init: str | None = None
+    """Checkpoint to take the weights from (same vocabulary); optimizer, schedule and data begin anew."""
+    resume: str | None = None
+    """Checkpoint to go on from: weights, optimizer, schedule and place in the data."""
+
+
+def run(experiment: Experiment) -> dict[str, float]:
+    """Fit and test; returns the test scores of the best checkpoint."""
+    folder = Path(experiment.out) / (experiment.name or datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+    lightning.seed_everything(experiment.seed, verbose=False)
+    data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
+    module = LitModel(experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed)
+    if experiment.init:
+        _take_weights(module, experiment.init)
+    if experiment.trainer.compile:
+        module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
+    best = ModelCheckpoint(folder, "best", monitor="val/edit_score", mode="max", enable_version_counter=False)
+    trainer = _build_trainer(experiment, folder, best)
+    trainer.fit(module, data, ckpt_path=experiment.resume, weights_only=True)
+    chosen = best.best_model_path or str(folder / "last.ckpt")
+    scores = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[0]
+    if trainer.is_global_zero:
+        print(f"checkpoint: {chosen}")
+    return dict(scores)
+
+
+def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) -> lightning.Trainer:
+    config = experiment.trainer
+    last = ModelCheckpoint(
+        folder, "last", every_n_train_steps=config.checkpoint_every_n_steps, enable_version_counter=False
+    )
+    callbacks: list[Callback] = [
+        EMAWeightAveraging(decay=experiment.optimizer.ema_decay, update_starting_at_step=experiment.optimizer.warmup_steps),
+        last,
+        best,
+        LearningRateMonitor("step"),
+        Throughput(),
+        SamplePredictions(folder),
+    ]
+    return lightning.Trainer(
+        max_epochs=config.max_epochs,
+        max_steps=config.max_steps,
+        max_time=config.max_time,
+        accelerator=config.accelerator,
+        devices=config.devices,
+        num_nodes=config.num_nodes,
+        precision=_precision(config.precision),  # type: ignore[arg-type]
+        accumulate_grad_batches=config.accumulate_grad_batches,
+        gradient_clip_val=config.gradient_clip_val,
+        val_check_interval=config.val_every_n_steps,
+        check_val_every_n_epoch=None if config.val_every_n_steps else 1,
+        limit_val_batches=config.limit_val_batches,
+        limit_test_batches=config.limit_test_batches,
+        log_every_n_steps=config.log_every_n_steps,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # the bucket sampler knows the ranks itself
+        callbacks=callbacks,
+        logger=_build_loggers(experiment, folder),
+    )
+
+
+def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
+    loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
+    mode = os.environ.get("WANDB_MODE", experiment.wandb) if experiment.wandb != "off" else "off"
+    if mode == "online" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
+        log.warning("no W&B key found: logging offline; `wandb login`, then `wandb sync` sends it later")
+        mode = "offline"
+    if mode in ("online", "offline"):
+        folder.mkdir(parents=True, exist_ok=True)
+        loggers.append(WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline"))
+    for logger in loggers:
+        logger.log_hyperparams(asdict(experiment))
+    return loggers
+
+
+def _precision(wanted: str) -> str:
+    if wanted != "auto":
+        return wanted
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if fast else "32-true"
+
+
+def _take_weights(module: LitModel, path: str) -> None:
+    source = LitModel.load(path)
+    if source.tokenizer.vocab != module.tokenizer.vocab:
+        raise ConfigError(
+            f"--init has a vocabulary of {len(source.tokenizer)} tokens, the data one of {len(module.tokenizer)}:"
+            " they must be equal"
+        )
+    module.load_state_dict(source.state_dict())
+
+
+def parse(arguments: list[str]) -> Experiment:
+    """The experiment that flags (or --config FILE.yaml) describe; unknown flags stop the run."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--config", action="config")
+    parser.add_class_arguments(Experiment, as_positional=False)
+    values: Any = parser.instantiate_classes(parser.parse_args(arguments))
+    return Experiment(**{name: values[name] for name in Experiment.__dataclass_fields__})
+
+
+def main() -> None:
+    try:
+        run(parse(sys.argv[1:]))
+    except Im2LatexError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -43,7 +43,8 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
 
         Raises DataError when the set is missing, damaged or empty, or when the limits leave nothing.
         """
-        table = read_packed(Path(path), ["image", "height", "width", "tokens", "source"], verify).combine_chunks()
+        columns = ["image", "height", "width", "tokens", "source"]
+        table = read_packed(Path(path), columns, verify).combine_chunks()
         self.tokenizer = tokenizer
         self._table = table
         heights, widths = table["height"].to_numpy(), table["width"].to_numpy()

@@ -1,6 +1,5 @@
-"""Im2Latex100K: the LightningDataModule that turns a prepared data set into training, validation and test batches."""
+"""Im2Latex100K: the LightningDataModule that makes batches of any packed, official or downloaded data set."""
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,8 +7,9 @@ import pytorch_lightning as lightning
 
 from im2latex.data.dataset import FormulaImages
 from im2latex.data.loader import Augment, FormulaBatches, ResumableLoader
-from im2latex.data.packed import MANIFEST, read_tokenizer
+from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
+from im2latex.data.sources import SPLITS, draw_split, find_splits
 from im2latex.errors import DataError
 from im2latex.images import ImageSpec
 from im2latex.tokenizer import Tokenizer
@@ -22,15 +22,20 @@ class DataConfig:
     """Which samples, and how they are put into batches."""
 
     path: str = SMALL
-    """A packed set, or a folder of packed sets named train, val and test. Default: the small set that ships."""
+    """A packed set, a folder of them named train, val and test, or a folder in the official layout of
+    IM2LATEX-100K, which is packed first. Default: the small set that ships."""
+    download: bool = False
+    """Fetch the official IM2LATEX-100K into `path` if there is no data set."""
     val_path: str | None = None
     """A packed set to validate on, in place of the one in `path`."""
     val_fraction: float = 0.02
-    """Share of a single packed set that is kept for validation, and once more for test; whole formulas only."""
+    """Share of a single packed set that is kept for validation, and once more for test."""
     max_height: int = 192
+    """Higher training pictures (pixels, as stored) are left out; validation and test leave nothing out."""
     max_width: int = 768
+    """Likewise for wider ones."""
     max_tokens: int = 256
-    """Longer or larger training samples are left out; validation and test leave nothing out."""
+    """Likewise for longer formulas."""
     min_count: int | None = None
     """Rarer tokens are unknown to the model; None: as the vocabulary was saved with the data."""
     budget: BatchBudget = field(default_factory=BatchBudget)
@@ -47,11 +52,11 @@ class Im2Latex100K(lightning.LightningDataModule):
     """IM2LATEX-100K or any packed set; it knows ranks itself (use Trainer(use_distributed_sampler=False))."""
 
     def __init__(self, config: DataConfig, spec: ImageSpec, augment: Augment | None = None) -> None:
-        """Reads the vocabulary only; raises DataError when there is no packed set at `config.path`."""
+        """Finds (or, once, packs) the data and reads its vocabulary; raises DataError when there is none."""
         super().__init__()
         self.config, self.spec = config, spec
         self._augment = augment if config.augment else None
-        self._folders = _find_splits(Path(config.path))
+        self._folders = find_splits(Path(config.path), config.download, max(1, config.workers))
         if config.val_path is not None:
             self._folders = {**self._folders, "val": Path(config.val_path)}
         self.tokenizer: Tokenizer = read_tokenizer(self._folders["train"], config.min_count)
@@ -60,7 +65,7 @@ class Im2Latex100K(lightning.LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Loads what the stage needs (None: all); a second call loads nothing again."""
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
-        for split in wanted.get(stage or "", ("train", "val", "test")):
+        for split in SPLITS if stage is None else wanted[stage]:
             self.samples(split)
 
     def samples(self, split: str) -> FormulaImages:
@@ -79,11 +84,14 @@ class Im2Latex100K(lightning.LightningDataModule):
         return self._loader("test")
 
     def _load(self, split: str) -> FormulaImages:
-        config, folder = self.config, self._folders[split]
-        limits = (config.max_height, config.max_width, config.max_tokens) if split == "train" else (None, None, None)
-        height, width, length = limits
+        config, folder, training = self.config, self._folders[split], split == "train"
         samples = FormulaImages(
-            folder, self.tokenizer, max_height=height, max_width=width, max_tokens=length, verify=config.verify
+            folder,
+            self.tokenizer,
+            max_height=config.max_height if training else None,
+            max_width=config.max_width if training else None,
+            max_tokens=config.max_tokens if training else None,
+            verify=config.verify,
         )
         if list(self._folders.values()).count(folder) == 1:
             return samples
@@ -103,24 +111,5 @@ class Im2Latex100K(lightning.LightningDataModule):
             multiple=self.spec.multiple,
         )
         augment = self._augment if training else None
-        return ResumableLoader(FormulaBatches(samples, self.spec, augment, config.seed), sampler, config.workers)
-
-
-def draw_split(tokens: str, fraction: float, seed: int) -> str:
-    """`train`, `val` or `test`, from the formula and the seed alone: equal formulas stay together."""
-    digest = hashlib.blake2b(f"{seed} {tokens}".encode(), digest_size=8).digest()
-    draw = int.from_bytes(digest, "big") / 2**64
-    return "val" if draw < fraction else "test" if draw < 2 * fraction else "train"
-
-
-def _find_splits(path: Path) -> dict[str, Path]:
-    if (path / MANIFEST).is_file():
-        return dict.fromkeys(("train", "val", "test"), path)
-    folders = {split: path / split for split in ("train", "val", "test")}
-    missing = [str(folder) for folder in folders.values() if not (folder / MANIFEST).is_file()]
-    if missing:
-        raise DataError(
-            f"no packed set at {path} (no {MANIFEST}, none in {', '.join(missing)}):"
-            " make one with training/prepare_data.py --formulas FILE --out FOLDER"
-        )
-    return folders
+        batches = FormulaBatches(samples, self.spec, augment, config.seed)
+        return ResumableLoader(batches, sampler, config.workers)

@@ -20,7 +20,7 @@ Augment = Callable[[Image.Image, np.random.Generator], Image.Image]
 class FormulaBatches(Dataset[FormulaBatch]):
     """Makes a batch of the samples it is asked for; runs inside the loader's workers.
 
-    What an augmentation does to a sample depends on seed, epoch and the sample alone: not on worker, rank or batch.
+    What augmentation does to a sample depends on seed, epoch and sample alone: not on worker, rank or batch.
     """
 
     def __init__(

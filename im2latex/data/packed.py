@@ -51,11 +51,17 @@ def write_shard(path: Path, rows: list[dict[str, Any]]) -> None:
     partial.replace(path)
 
 
+def read_shard(path: Path, columns: list[str] | None = None) -> pa.Table:
+    """One shard as a table with the types of SCHEMA; None: all columns."""
+    schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
+    return pq.read_table(path, columns=columns, partitioning=None).cast(schema)
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest of a packed set. Raises DataError if it is not there: preparing never finished."""
     file = path / MANIFEST
     if not file.is_file():
-        raise DataError(f"no {MANIFEST} in {path}: run training/prepare_data.py --out {path} (again, if it was cut)")
+        raise DataError(f"no {MANIFEST} in {path}: run training/prepare_data.py --out {path} once (more)")
     manifest: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     if manifest.get("format") != FORMAT:
         raise DataError(f"{file} has format {manifest.get('format')}, wanted {FORMAT}: prepare the set again")
@@ -73,10 +79,11 @@ def read_packed(path: Path, columns: list[str] | None = None, verify: bool = Tru
         if not file.is_file():
             raise DataError(f"{file} is named in {MANIFEST} but missing: prepare or copy the set again")
         if verify and sha256_of(file) != shard["sha256"]:
-            raise DataError(f"{file} is damaged (its SHA-256 is not that of {MANIFEST}): prepare or copy it again")
-        tables.append(pq.read_table(file, columns=columns, partitioning=None))
-    schema = SCHEMA if columns is None else pa.schema([SCHEMA.field(name) for name in columns])
-    return pa.concat_tables([table.cast(schema) for table in tables]) if tables else schema.empty_table()
+            raise DataError(f"{file} is damaged: its SHA-256 is not that of {MANIFEST}; copy it again")
+        tables.append(read_shard(file, columns))
+    if not tables:
+        raise DataError(f"{path} holds no shards: its formula list was empty")
+    return pa.concat_tables(tables)
 
 
 def write_vocabulary(path: Path, counts: Mapping[str, int], min_count: int) -> None:

@@ -39,10 +39,10 @@ def round_up(size: int, multiple: int = 16, steps: int = 8) -> int:
 class BucketBatchSampler:
     """Batches of pictures with nearly one size, by a budget of pixels and tokens.
 
-    Promises: every sample once over all ranks in every epoch; equally many batches on all ranks, the same number in
-    every epoch; order and content follow from `seed` and epoch alone. Rank r of W takes batches r, r + W, ... of one
-    order that does not depend on W (only its last few batches are split to come out even), so that W ranks make
-    the steps of one rank that accumulates W batches.
+    Promises: every sample once over all ranks in every epoch; equally many batches on all ranks, the same
+    number in every epoch; order and content follow from `seed` and epoch alone. Rank r of W takes batches
+    r, r + W, ... of one order that does not depend on W, but for its last batches, split to come out even: W
+    ranks make the steps of one rank that accumulates W batches.
     """
 
     def __init__(
@@ -57,10 +57,10 @@ class BucketBatchSampler:
         rank: int | None = None,
         world_size: int | None = None,
     ) -> None:
-        """`sizes`: (N, 2) heights and widths in pixels; `lengths`: (N,) tokens.
+        """`sizes`: (N, 2) heights, widths in pixels; `lengths`: (N,) tokens; `shuffle`: anew in every epoch.
 
-        Rank and number of ranks default to those of torch.distributed, where it is running. Raises ConfigError when
-        there are fewer samples than ranks.
+        Rank and number of ranks default to those of torch.distributed where it is running. Raises ConfigError
+        when there are fewer samples than ranks.
         """
         self.seed, self.shuffle, self.budget = seed, shuffle, budget
         self.rank, self.world_size = _find_rank(rank, world_size)
@@ -84,15 +84,16 @@ class BucketBatchSampler:
             self.epoch, self.first_batch = epoch, 0
 
     def state_dict(self, batches_done: int | None = None) -> dict[str, Any]:
-        """Where training stands: `batches_done` of this epoch on each rank (default: where iteration would start)."""
+        """Where training stands: `batches_done` of this epoch on each rank; None: where iteration starts."""
         done = self.first_batch if batches_done is None else batches_done
         return {"epoch": self.epoch, "batches_done": done, **self._identity()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on where `state` was taken. Raises ConfigError if data, seed, budget or ranks differ in mid-epoch."""
+        """Goes on where `state` was taken. Raises ConfigError if, within an epoch, anything has changed."""
+        within = 0 < state["batches_done"] < state["batches"]
         for name, value in self._identity().items():
-            if 0 < state["batches_done"] < state["batches"] and state[name] != value:
-                raise ConfigError(f"cannot resume within an epoch: {name} was {state[name]}, now it is {value}")
+            if within and state[name] != value:
+                raise ConfigError(f"cannot go on within an epoch: {name} was {state[name]}, now {value}")
         self.epoch, self.first_batch = state["epoch"], min(state["batches_done"], self._length)
 
     def __len__(self) -> int:
@@ -116,13 +117,12 @@ class BucketBatchSampler:
 
     def _order(self) -> list[Batch]:
         """All batches of the epoch, over all ranks."""
-        generator = np.random.default_rng([self.seed, self.epoch])
+        generator = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
         batches: list[Batch] = []
         for members, room in self._buckets:
-            order = generator.permutation(members) if self.shuffle else members
-            batches += [part.tolist() for part in np.array_split(order, -(-len(members) // room))]
-        if self.shuffle:
-            batches = [batches[place] for place in generator.permutation(len(batches))]
+            parts = np.array_split(generator.permutation(members), -(-len(members) // room))
+            batches += [part.tolist() for part in parts]
+        batches = [batches[place] for place in generator.permutation(len(batches))]
         return _bring_to_number(batches, self._length * self.world_size)
 
 
@@ -132,7 +132,7 @@ def _find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
             return 0, 1
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     if rank is None or world_size is None or not 0 <= rank < world_size:
-        raise ConfigError(f"rank and world_size are given together, 0 <= rank < world_size; got {rank}, {world_size}")
+        raise ConfigError(f"wanted 0 <= rank < world_size, both or none; got {rank} and {world_size}")
     return rank, world_size
 
 
@@ -153,7 +153,7 @@ def _room(key: tuple[int, int, int], budget: BatchBudget) -> int:
 
 
 def _bring_to_number(batches: list[Batch], wanted: int) -> list[Batch]:
-    """Splits batches (or, where all are single samples, joins some), the last ones first, until `wanted` are left."""
+    """Splits the last batches, or joins them where all are single samples, until `wanted` are left."""
     done: list[Batch] = []
     while len(batches) + len(done) < wanted:
         batch = batches.pop()

@@ -1,0 +1,27 @@
+"""One spelling for one picture: a formula in the normal form of IM2LATEX-100K."""
+
+from collections.abc import Sequence
+
+from im2latex.latex.commands import FUNCTIONS
+from im2latex.latex.normalizer import Normalizer
+from im2latex.latex.source import clean
+from im2latex.latex.tokens import tokenize
+
+
+def canonicalize(formula: str) -> list[str]:
+    """Return the tokens of the formula's normal form; FormulaError where it cannot be read.
+
+    Doing it twice changes nothing: `canonicalize(" ".join(tokens)) == tokens`.
+    """
+    return Normalizer(tokenize(clean(formula))).normalize()
+
+
+def to_official(tokens: Sequence[str]) -> list[str]:
+    r"""Return the tokens as the data set's authors write them: `\ln` becomes `\operatorname { l n }`."""
+    official: list[str] = []
+    for token in tokens:
+        if token == r"\operatorname*":  # theirs is one token only where it comes from a function
+            official += (r"\operatorname", "*")
+        else:
+            official += FUNCTIONS.get(token, (token,))
+    return official

@@ -68,7 +68,7 @@ def build_parser() -> ArgumentParser:
     predict.add_argument("--json", action="store_true", help="print a JSON object a line")
     predict.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
     predict.add_argument("--bundle", metavar="F", help="another model file")
-    predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures read at a time")
+    predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures at a time")
     commands.add_subcommand("predict", predict, help="read pictures")
 
     serve = ArgumentParser(description="Serve the API and the web page.")

@@ -1,0 +1,46 @@
+"""Settings come from IM2LATEX_ variables, and nothing that is mistyped is passed over."""
+
+import pytest
+
+from api_server.settings import Settings
+from im2latex.errors import ConfigError
+
+
+def test_defaults_hold_where_nothing_is_set():
+    assert Settings.from_environment({"HOME": "/root"}) == Settings()
+
+
+def test_every_kind_of_value_is_read():
+    environment = {
+        "IM2LATEX_BUNDLE": "model.pt",
+        "IM2LATEX_MAX_UPLOAD_BYTES": "1000",
+        "IM2LATEX_ALLOW_PRIVATE_ADDRESSES": "Yes",
+        "IM2LATEX_IMAGE_URL": "0",
+        "IM2LATEX_TOTAL_SECONDS": "1.5",
+    }
+    assert Settings.from_environment(environment) == Settings(
+        bundle="model.pt",
+        max_upload_bytes=1000,
+        allow_private_addresses=True,
+        image_url=False,
+        total_seconds=1.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("IM2LATEX_MAX_UPLOAD_BYTE", "1000"),
+        ("IM2LATEX_MAX_UPLOAD_BYTES", "10 MB"),
+        ("IM2LATEX_MAX_UPLOAD_BYTES", "-1"),
+        ("IM2LATEX_TOTAL_SECONDS", "nan"),
+        ("IM2LATEX_ALLOW_PRIVATE_ADDRESSES", "maybe"),
+    ],
+)
+def test_a_setting_that_means_nothing_stops_the_start_and_is_named(name, text):
+    with pytest.raises(ConfigError, match=name):
+        Settings.from_environment({name: text})
+
+
+def test_private_addresses_are_refused_unless_asked_for():
+    assert Settings().allow_private_addresses is False

@@ -14,6 +14,7 @@ from im2latex.data.official import is_official, pack_official
 from im2latex.data.pack import PackConfig, Report
 from im2latex.data.prepare import prepare
 from im2latex.data.render import Look
+from im2latex.data.sources import SPLITS, draw_split
 from im2latex.errors import ConfigError, Im2LatexError
 
 SHOWN_REASONS = 10
@@ -39,6 +40,11 @@ class PrepareConfig:
     """Formulas taken after that; None: all."""
     unique: bool = True
     """Keep the first of formulas that are written alike."""
+    held_out: float = 0.0
+    """Share of the formulas to put into `out`/val and, once more, into `out`/test; the rest goes into
+    `out`/train. 0: one packed set, in `out` itself."""
+    seed: int = 0
+    """Which formulas are held out."""
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that draw pictures."""
     look: Look = field(default_factory=Look)
@@ -50,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = jsonargparse.ArgumentParser(prog="prepare_data.py", description=__doc__)
     parser.add_class_arguments(PrepareConfig, skip={"download"})
     parser.add_argument("--download", action="store_true", help="fetch the official IM2LATEX-100K instead")
-    given = parser.instantiate_classes(parser.parse_args(arguments))
+    given = parser.instantiate(parser.parse_args(arguments))
     try:
         reports = run(PrepareConfig(**vars(given)))
     except Im2LatexError as error:
@@ -67,8 +73,10 @@ def run(config: PrepareConfig) -> dict[str, Report]:
     if [config.formulas is not None, config.official is not None, config.download].count(True) != 1:
         raise ConfigError("name one source: --formulas FILE, --official FOLDER or --download true")
     if config.formulas is not None:
-        report = prepare(_select(config), out, config.look, workers=config.workers, config=config.pack)
-        return {str(out): report}
+        return {
+            str(folder): prepare(part, folder, config.look, workers=config.workers, config=config.pack)
+            for folder, part in _split(_select(config), config).items()
+        }
     folder = out / "official" if config.official is None else Path(config.official)
     if config.download:
         download_official(folder)
@@ -86,6 +94,15 @@ def _select(config: PrepareConfig) -> list[Formula]:
             kept.setdefault(formula.formula if config.unique else place, formula)
     stop = None if config.limit is None else config.skip + config.limit
     return list(kept.values())[config.skip : stop]
+
+
+def _split(formulas: list[Formula], config: PrepareConfig) -> dict[Path, list[Formula]]:
+    if config.held_out <= 0:
+        return {Path(config.out): formulas}
+    parts: dict[Path, list[Formula]] = {Path(config.out) / split: [] for split in SPLITS}
+    for formula in formulas:
+        parts[Path(config.out) / draw_split(formula.formula, config.held_out, config.seed)].append(formula)
+    return parts
 
 
 def _print_report(folder: str, report: Report) -> None:

@@ -25,6 +25,7 @@ from im2latex.data.packed import (
     write_vocabulary,
 )
 from im2latex.errors import DataError, FormulaError
+from im2latex.latex import canonicalize
 
 PLAN = "plan.json"  # what is being made; gone once the manifest is there
 
@@ -112,8 +113,6 @@ def _start(
 def _make_shard(
     part: Sequence[Formula], out: Path, number: int, start: int, draw: Draw, bar: "tqdm[Any]"
 ) -> None:
-    from im2latex.latex import canonicalize  # hoist once LANG is there
-
     readable: list[tuple[int, Formula, list[str]]] = []
     failures: list[tuple[int, str, str, str]] = []
     for position, formula in enumerate(part, start=start):

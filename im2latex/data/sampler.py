@@ -12,6 +12,13 @@ import torch.distributed
 from im2latex.errors import ConfigError
 
 Batch = list[int]
+Padding = tuple[int, int, int]
+"""Height, width (pixels) and length (tokens) that samples are padded to."""
+
+RARE = 8
+"""A padding of fewer samples joins a larger one: batches of one or two are slow and noisy ..."""
+JOINING_COSTS = 2.0
+"""... unless its pictures would be padded to more than this many times their area."""
 
 
 @dataclass(frozen=True)
@@ -139,16 +146,34 @@ def _find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
 def _fill_buckets(
     sizes: npt.NDArray[Any], lengths: npt.NDArray[Any], budget: BatchBudget, multiple: int
 ) -> list[tuple[npt.NDArray[np.int64], int]]:
-    """Samples that pad to one size, with the number of them that a batch has room for."""
-    found: dict[tuple[int, int, int], Batch] = defaultdict(list)
+    """Samples that are padded alike, with the number of them that a batch has room for."""
+    found: dict[Padding, Batch] = defaultdict(list)
     for index, ((height, width), length) in enumerate(zip(sizes.tolist(), lengths.tolist(), strict=True)):
         found[round_up(height, multiple), round_up(width, multiple), round_up(length, 32, 1)].append(index)
-    return [(np.array(found[key]), _room(key, budget)) for key in sorted(found)]
+    for padding in sorted(found, key=_area):
+        if len(found[padding]) < RARE and (larger := _find_larger(padding, found)):
+            found[larger] += found.pop(padding)
+    return [(np.array(found[padding]), _room(padding, budget)) for padding in sorted(found)]
 
 
-def _room(key: tuple[int, int, int], budget: BatchBudget) -> int:
-    height, width, length = key
-    by_pixels, by_tokens = budget.max_pixels // (height * width), budget.max_tokens // max(length, 1)
+def _find_larger(padding: Padding, found: dict[Padding, Batch]) -> Padding | None:
+    """The smallest other padding that holds this one without costing much more."""
+    larger = [
+        other
+        for other in found
+        if other != padding
+        and all(theirs >= ours for theirs, ours in zip(other, padding, strict=True))
+        and _area(other) <= JOINING_COSTS * _area(padding)
+    ]
+    return min(larger, key=lambda other: (_area(other), other), default=None)
+
+
+def _area(padding: Padding) -> int:
+    return padding[0] * padding[1]
+
+
+def _room(padding: Padding, budget: BatchBudget) -> int:
+    by_pixels, by_tokens = budget.max_pixels // _area(padding), budget.max_tokens // max(padding[2], 1)
     return max(1, min(by_pixels, by_tokens, budget.max_samples))
 
 

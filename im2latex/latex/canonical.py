@@ -3,9 +3,16 @@
 from collections.abc import Sequence
 
 from im2latex.latex.commands import FUNCTIONS
-from im2latex.latex.normalizer import Normalizer
+from im2latex.latex.normalizer import normalize
 from im2latex.latex.source import clean
 from im2latex.latex.tokens import tokenize
+
+_OFFICIAL: dict[str, tuple[str, ...]] = {
+    **FUNCTIONS,
+    r"\operatorname*": (r"\operatorname", "*"),  # one token only where it comes from a function
+    r"\limits": (),
+    r"\nolimits": (),
+}
 
 
 def canonicalize(formula: str) -> list[str]:
@@ -13,15 +20,9 @@ def canonicalize(formula: str) -> list[str]:
 
     Doing it twice changes nothing: `canonicalize(" ".join(tokens)) == tokens`.
     """
-    return Normalizer(tokenize(clean(formula))).normalize()
+    return normalize(tokenize(clean(formula)))
 
 
 def to_official(tokens: Sequence[str]) -> list[str]:
     r"""Return the tokens as the data set's authors write them: `\ln` becomes `\operatorname { l n }`."""
-    official: list[str] = []
-    for token in tokens:
-        if token == r"\operatorname*":  # theirs is one token only where it comes from a function
-            official += (r"\operatorname", "*")
-        else:
-            official += FUNCTIONS.get(token, (token,))
-    return official
+    return [official for token in tokens for official in _OFFICIAL.get(token, (token,))]

@@ -47,20 +47,28 @@ INFIX = {r"\over": r"\frac", r"\choose": r"\binom"}
 """Commands between the two halves of a group, and those that take the halves as arguments."""
 
 SWITCHES = frozenset(
-    _commands("tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge textrm rm cal bf it boldmath")
+    _commands("tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge")
+    + _commands("textrm rm cal bf it boldmath")
 )
 r"""Commands that hold to the end of the group and stay in front of a fraction made by `\over`."""
 
 STYLES = frozenset(_commands("displaystyle textstyle scriptstyle scriptscriptstyle"))
 r"""Commands that hold to the end of the group, but go into the numerator made by `\over`."""
 
-MATRIX_DELIMITERS = {
-    "pmatrix": ("(", ")"),
-    "bmatrix": ("[", "]"),
-    "Bmatrix": (r"\{", r"\}"),
-    "vmatrix": ("|", "|"),
-    "Vmatrix": (r"\Vert", r"\Vert"),
-}
-"""Environments written as `matrix` between these delimiters."""
+INTEGRALS = frozenset(_commands("int iint iiint oint idotsint intop"))
+"""Operators that stand before their scripts; all others stand between them."""
 
-ENVIRONMENTS = frozenset({"array", "tabular", "matrix", "cases", "aligned", *MATRIX_DELIMITERS})
+ENVIRONMENTS = {
+    **{name: (name, "", "") for name in ("array", "tabular", "matrix", "smallmatrix", "aligned", "gathered")},
+    "split": ("aligned", "", ""),
+    "cases": ("cases", r"\{", "."),
+    "pmatrix": ("matrix", "(", ")"),
+    "bmatrix": ("matrix", "[", "]"),
+    "Bmatrix": ("matrix", r"\{", r"\}"),
+    "vmatrix": ("matrix", "|", "|"),
+    "Vmatrix": ("matrix", r"\Vert", r"\Vert"),
+}
+"""Environments: the name they are written with, and the delimiters put around them."""
+
+WITH_COLUMNS = frozenset({"array", "tabular"})
+"""Environments whose columns are an argument."""

@@ -1,5 +1,6 @@
 """The files at the top of the repository agree with each other."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 import im2latex
+from im2latex.data.tex import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -26,6 +28,12 @@ def test_environment_and_pyproject_agree():
 def test_make_setup_installs_every_extra():
     extras = ",".join(PROJECT["optional-dependencies"])
     assert f"'.[{extras}]'" in (ROOT / "tasks/setup.sh").read_text()
+
+
+@pytest.mark.parametrize("name", [".ci/run", "README.md", "CONTRIBUTING.md"])
+def test_the_debian_packages_of_latex_are_named_alike(name):
+    named = set(re.findall(r"texlive-[a-z-]+[a-z]", (ROOT / name).read_text()))
+    assert named == set(PACKAGES.split())
 
 
 def test_reading_needs_four_libraries_only():

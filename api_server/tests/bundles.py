@@ -1,0 +1,33 @@
+"""A bundle small enough to be made in a test: its decoder reads the same formula in every picture."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from im2latex.bundle import save_bundle
+from im2latex.images import ImageSpec
+from im2latex.tokenizer import EOS, Tokenizer
+
+FORMULA = "x _ { 1 }"
+
+
+class ConstantDecoder(nn.Module):
+    """Answers with the same token ids whatever the picture shows."""
+
+    def __init__(self, token_ids: list[int]) -> None:
+        super().__init__()
+        self.token_ids = nn.Parameter(torch.tensor(token_ids, dtype=torch.float32), requires_grad=False)
+
+    def forward(self, images: Tensor, beam: int = 1) -> tuple[Tensor, Tensor]:
+        """Images (B, 1, H, W) to token ids (B, T) and log-probabilities (B, T)."""
+        token_ids = self.token_ids.to(torch.long).unsqueeze(0).repeat(images.shape[0], 1)
+        return token_ids, torch.full(token_ids.shape, -0.1)
+
+
+def make_bundle(path: Path) -> Path:
+    """Write the bundle; returns its path."""
+    tokenizer = Tokenizer.build([FORMULA.split()])
+    decoder = ConstantDecoder([*tokenizer.encode(FORMULA.split()), EOS])
+    save_bundle(path, decoder, tokenizer, ImageSpec(), {"name": "constant"})
+    return path

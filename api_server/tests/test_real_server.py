@@ -1,0 +1,84 @@
+"""The server as users meet it: a process of its own, asked over HTTP."""
+
+import base64
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from api_server.tests.bundles import make_bundle
+from api_server.tests.fakes import picture
+
+TRAINING_ONLY = ["pytorch_lightning", "torchvision", "wandb", "im2latex.data", "im2latex.lit_model"]
+
+
+def check_reading(response):
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert set(answer) == {"pred", "confidence", "tokens", "model", "seconds"}
+    assert answer["pred"] == "x_{1}"
+    assert " ".join(token["token"] for token in answer["tokens"]) == "x _ { 1 }"
+    assert 0 < answer["confidence"] < 1
+
+
+def test_a_picture_sent_as_a_form(server):
+    check_reading(requests.post(f"{server}/v1/predict", files={"file": picture()}, timeout=30))
+
+
+def test_a_picture_sent_as_a_data_url(server):
+    url = "data:image/webp;base64," + base64.b64encode(picture("WEBP")).decode()
+    check_reading(requests.post(f"{server}/v1/predict", json={"image": url}, timeout=30))
+
+
+def test_a_picture_named_by_its_url(server, picture_url):
+    check_reading(requests.get(f"{server}/v1/predict", params={"image_url": picture_url}, timeout=30))
+
+
+def test_a_blank_picture_is_a_problem(server):
+    body = picture(size=(5, 5))    # too small to hold the ink
+    response = requests.post(f"{server}/v1/predict", files={"file": body}, timeout=30)
+    assert (response.status_code, response.json()["code"]) == (422, "unreadable_image")
+
+
+def test_many_clients_at_once_are_all_answered_while_health_stays_quick(server):
+    def ask(_):
+        return requests.post(f"{server}/v1/predict", files={"file": picture()}, timeout=60)
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = clients.map(ask, range(40))
+        assert requests.get(f"{server}/healthz", timeout=5).json() == {"status": "ok"}
+        for answer in answers:
+            check_reading(answer)
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.json", "/metrics", "/healthz", "/readyz"])
+def test_every_address_of_the_contract_answers(server, path):
+    assert requests.get(server + path, timeout=30).status_code == 200
+
+
+def test_a_server_that_has_read_a_picture_has_loaded_nothing_of_training(tmp_path):
+    code = f"""
+import sys
+from fastapi.testclient import TestClient
+from api_server.app import create_app
+from api_server.settings import Settings
+from api_server.tests.fakes import picture
+with TestClient(create_app(Settings(bundle={str(make_bundle(tmp_path / "constant.pt"))!r}))) as client:
+    assert client.post("/v1/predict", files={{"file": picture()}}).status_code == 200
+print(*[name for name in {TRAINING_ONLY!r} if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout.split()) == (0, []), result.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"not a model"])
+def test_a_server_without_a_model_does_not_start_and_says_why(tmp_path, content):
+    path = tmp_path / "model.pt"
+    if content is not None:
+        path.write_bytes(content)
+    command = [sys.executable, "-m", "im2latex.cli", "serve", "--port", "0", "--bundle", str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert result.returncode != 0
+    assert "BundleError" in result.stderr

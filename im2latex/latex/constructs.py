@@ -74,7 +74,7 @@ def _write_operator(cursor: Cursor, tokens: list[str]) -> None:
 
 
 def read_left(cursor: Cursor, token: str) -> None:
-    r"""Read from `\left` to its `\right`; the brace that `cases` bring themselves is written once."""
+    r"""Read from `\left` to its `\right`; the brace that `cases` draw themselves is written once."""
     start = len(cursor.written)
     opening = _read_delimiter(cursor, token)
     cursor.written.append(opening)
@@ -82,6 +82,7 @@ def read_left(cursor: Cursor, token: str) -> None:
     closing = _read_delimiter(cursor, r"\right")
     if (opening, closing) == (r"\left\{", r"\right.") and cursor.cases == (start + 1, len(cursor.written)):
         del cursor.written[start]
+        cursor.cases = (start, len(cursor.written))
     else:
         cursor.written.append(closing)
 

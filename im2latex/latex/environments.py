@@ -20,7 +20,7 @@ def read_environment(cursor: Cursor, token: str) -> None:
     start = len(cursor.written)
     _read_option(cursor)
     letters = read_content(cursor) if style in WITH_COLUMNS else []
-    rows = _read_rows(cursor)
+    rows = _read_rows(cursor, is_aligned=style == "aligned")
     if _read_name(cursor, r"\end") != name:
         raise FormulaError(f"\\begin{{{name}}} has no \\end{{{name}}}")
     if opening:
@@ -53,10 +53,12 @@ def _read_option(cursor: Cursor) -> None:
         cursor.position += 3
 
 
-def _read_rows(cursor: Cursor) -> list[Row]:
+def _read_rows(cursor: Cursor, is_aligned: bool) -> list[Row]:
     """Read the cells up to the end of the environment, which stays ahead."""
     rows: list[Row] = [[]]
     while True:
+        if is_aligned and len(rows[-1]) % 2 and cursor.tokens[cursor.position] in {"^", "_", "'"}:
+            cursor.tokens[cursor.position : cursor.position] = ["{", "}"]  # a base, as TeX gives it one
         start = len(cursor.written)
         read_expression(cursor)
         rows[-1].append(cursor.cut(start))

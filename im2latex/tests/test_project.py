@@ -71,4 +71,16 @@ def test_files_keep_the_house_limits():
         lines = path.read_text().splitlines()
         assert len(lines) <= 250, path
         assert lines, path
-        assert lines[0].startswith(('"""', "#!")), path
+        assert lines[0].startswith(('"""', 'r"""', "#!")), path
+
+
+def test_the_picture_of_the_rooms_names_every_file_and_no_other():
+    picture = (ROOT / "docs/architecture.md").read_text().split("```")[1]
+    drawn = set(re.findall(r"[a-z0-9_]+\.py", picture))
+    built = {
+        path.name
+        for room in ("im2latex", "training", "api_server")
+        for path in (ROOT / room).rglob("*.py")
+        if "tests" not in path.parts
+    }
+    assert drawn == built

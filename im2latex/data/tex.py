@@ -1,10 +1,9 @@
-"""Run LaTeX once over many formulas: a page each, and TeX's own reason for each that failed."""
+"""Runs LaTeX once over many formulas: a page each, and TeX's own reason for each that failed."""
 
 from __future__ import annotations
 
 import os
 import re
-import resource
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -13,24 +12,34 @@ from pathlib import Path
 
 from im2latex.data.look import Look
 from im2latex.data.preamble import AMS, PLAIN
+from im2latex.data.spacing import close_up
 from im2latex.errors import RenderError
 
 PACKAGES = (
-    "texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science"
+    "texlive-latex-base texlive-latex-recommended texlive-latex-extra "
+    "texlive-fonts-recommended texlive-science"
 )
-TIMED_OUT = "TeX did not come to an end in time"
+NO_END = "TeX came to no end within its limits of time and output"
 
-_STARTED = "im2latex-formula "
+_STARTED = "im2latex-formula "  # what the macros of preamble.py say on the terminal
 _FINISHED = "im2latex-finished"
-_MAX_OUTPUT = 256 * 2**20  # bytes TeX may write into one file: a formula that prints for ever ends here
-_SECONDS, _SECONDS_PER_FORMULA = 4, 0.03  # processor time allowed to one run; a usual run takes a tenth
+_SECONDS, _SECONDS_PER_FORMULA = 3, 0.02  # processor time allowed to a run; it needs 0.2 + 0.001 a formula
+_PATIENCE = 20  # times that, by the clock on the wall, should the run wait for something
+_OUTPUT_BLOCKS = 65536  # of 512 bytes, allowed to each file: 32 MB
+_PIXEL = 72 * 65781.76  # TeX's scaled points in an inch: 72 bp of 65781.76 sp
+
+# Limits set by the shell, not by preexec_fn, which would make Python copy its whole process first.
+_COMMAND = (
+    'ulimit -c 0; ulimit -f "$1"; ulimit -t "$2"; '
+    'exec "$0" -no-shell-escape -interaction=nonstopmode formulas.tex'
+)
 
 
 @dataclass(frozen=True)
 class TexRun:
-    """What one run of LaTeX gave: a PDF with a named destination per formula, and the reasons of failures.
+    """What one run of LaTeX gave: a PDF with a named destination per formula, and reasons of failures.
 
-    `stopped_at` is the formula at which the run ended before its time; formulas from it on were not judged.
+    `stopped_at` is the formula at which the run ended before its time: nothing else in it can be trusted.
     """
 
     pdf: bytes | None
@@ -42,48 +51,47 @@ def require_latex() -> str:
     """The path of pdflatex, or a RenderError that names the Debian packages to install."""
     path = shutil.which("pdflatex")
     if path is None:
-        raise RenderError(f"pdflatex is not installed; on Debian or Ubuntu: apt-get install {PACKAGES}")
+        raise RenderError(f"pdflatex was not found. On Debian or Ubuntu: apt-get install {PACKAGES}")
     return path
 
 
 def run_latex(formulas: Mapping[int, str], look: Look, folder: Path, *, with_amsmath: bool) -> TexRun:
-    """Typeset formulas, keyed by any number, in one run inside the (empty, private) folder."""
-    source = write_document(formulas, look, with_amsmath=with_amsmath)
-    (folder / "formulas.tex").write_bytes(source.encode("utf-8", errors="replace"))
-    limit = int(_SECONDS + _SECONDS_PER_FORMULA * len(formulas))
-    timed_out = _run(folder, limit)
+    """Typesets formulas, keyed by a number of the caller's, in one run inside an empty private folder."""
+    document = write_document(formulas, look, with_amsmath=with_amsmath)
+    (folder / "formulas.tex").write_bytes(document.encode("utf-8", errors="replace"))
+    was_killed = _run_pdflatex(folder, int(_SECONDS + _SECONDS_PER_FORMULA * len(formulas)))
     output = (folder / "terminal.txt").read_text("utf-8", errors="replace")
     errors, last = read_terminal(output)
-    stopped_at = None if _FINISHED in output else last
-    if stopped_at is None and _FINISHED not in output:
-        raise RenderError(f"LaTeX ended before the first formula: {_first_error(output) or output[-300:]}")
-    if stopped_at is not None and timed_out:
-        errors[stopped_at] = TIMED_OUT
-    pdf = folder / "formulas.pdf"
-    return TexRun(pdf.read_bytes() if pdf.exists() else None, errors, stopped_at)
+    if last is None:
+        raise RenderError(
+            f"LaTeX stopped before the first formula: {_first_error(output) or output[-300:]!r}. "
+            f"Are all of these Debian packages installed: {PACKAGES}?"
+        )
+    if _FINISHED not in output or was_killed:
+        return TexRun(None, errors | ({last: NO_END} if was_killed else {}), last)
+    return TexRun((folder / "formulas.pdf").read_bytes(), errors, None)
 
 
 def write_document(formulas: Mapping[int, str], look: Look, *, with_amsmath: bool) -> str:
-    """The LaTeX source with one page per formula."""
+    """The LaTeX source, with a page per formula."""
     begin, end = (r"\begin{displaymath}", r"\end{displaymath}") if look.style == "display" else ("$", "$")
     parts = [
         rf"\documentclass[{look.font_size}pt]{{article}}",
         AMS if with_amsmath else PLAIN,
         look.preamble,
-        rf"\onepixel={72 * 65781.76 / look.dpi:.0f}sp",
-        rf"\def\opendisplay{{{begin}}}\def\closedisplay{{{end}}}",
-        r"\boldmath" if look.bold else "",
-        r"\begin{document}\catcode`\@=11\relax",
+        rf"\onepixel={_PIXEL / look.dpi:.0f}sp \paper={look.paper}pt",
+        rf"\def\opendisplay{{{begin}}} \def\closedisplay{{{end}}}",
+        r"\begin{document}" + (r"\boldmath" if look.bold else ""),
     ]
     for number, formula in formulas.items():
-        text = re.sub(r"\s*[\r\n]\s*", "\n", formula.strip())  # an empty line would end the display
+        text = re.sub(r"\s*[\r\n]\s*", "\n", close_up(formula).strip())  # an empty line would end the display
         parts.append(f"\\beginformula{{{number}}}%\n{text}\n\\endformula")
-    parts.append(f"\\message{{^^J{_FINISHED}^^J}}\\end{{document}}\n")
+    parts.append(f"\\message{{^^J{_FINISHED}^^J}}\n\\end{{document}}\n")
     return "\n".join(parts)
 
 
 def read_terminal(output: str) -> tuple[dict[int, str], int | None]:
-    """The first error of each formula in TeX's terminal output, and the formula started last."""
+    """The first error of each formula in TeX's terminal output, and the formula begun last."""
     errors: dict[int, str] = {}
     number = None
     for section in output.split("\n" + _STARTED)[1:]:
@@ -95,33 +103,26 @@ def read_terminal(output: str) -> tuple[dict[int, str], int | None]:
 
 
 def _first_error(section: str) -> str | None:
-    """The first `!` line, without the mark; an undefined command is named, as TeX puts it on the next line."""
+    """The first `!` line without its mark; an undefined command is named, as TeX does on the next line."""
     match = re.search(r"^! (.*)\n?(.*)", section, re.MULTILINE)
     if match is None:
         return None
-    reason, context = match.group(1).strip(), match.group(2)
-    if reason == "Undefined control sequence.":
-        names = re.findall(r"\\(?:[A-Za-z@]+|.)", context)
-        return f"{reason} {names[-1]}" if names else reason
-    return reason
+    reason, context = match[1].strip(), match[2]
+    if not reason.startswith("Undefined control sequence"):
+        return reason
+    names = re.findall(r"\\(?:[A-Za-z@]+|.)", context)
+    return " ".join([reason, *names[-1:]])
 
 
-def _run(folder: Path, seconds: int) -> bool:
-    """Run pdflatex; true when it was stopped because it took more processor time than allowed."""
-    command = [require_latex(), "-no-shell-escape", "-interaction=nonstopmode", "formulas.tex"]
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (_MAX_OUTPUT, _MAX_OUTPUT))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
+def _run_pdflatex(folder: Path, seconds: int) -> bool:
+    """Runs it in the folder, to terminal.txt; true when it had to be killed."""
+    command = ["sh", "-c", _COMMAND, require_latex(), str(_OUTPUT_BLOCKS), str(seconds)]
     with (folder / "terminal.txt").open("wb") as terminal:
         process = subprocess.Popen(
-            command, cwd=folder, env=_environment(), preexec_fn=limit,
-            stdin=subprocess.DEVNULL, stdout=terminal, stderr=subprocess.DEVNULL,
+            command, cwd=folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=terminal
         )
         try:
-            return process.wait(timeout=20 * seconds) < 0
+            return process.wait(timeout=_PATIENCE * seconds) < 0
         except subprocess.TimeoutExpired:
             return True
         finally:
@@ -130,7 +131,7 @@ def _run(folder: Path, seconds: int) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """A small fixed environment: no files outside the folder, no font generation, no clock, no line breaks."""
+    """A small fixed environment: no file outside the folder, no fonts made, no clock, no broken lines."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "openin_any": "p",

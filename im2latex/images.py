@@ -4,14 +4,15 @@ import io
 import struct
 import zlib
 from dataclasses import dataclass
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
-from im2latex.scale import rescale_factor
+from im2latex.scale import shrink_factor
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 BROKEN_FILE = (
@@ -22,8 +23,11 @@ BROKEN_FILE = (
 
 FAINTEST_CONTRAST = 16
 """Grey levels (of 255) between paper and ink below which a picture counts as blank."""
+DUST = 4
+"""Fewer pixels than this, darker than all others, are dust and not the ink; a number, so that margins do not matter."""
 INK_LEVEL = 32
 """Ink (of 255, after stretching) that counts when a picture is cropped: above the ringing of JPEG."""
+INK_MASK = [0] * INK_LEVEL + [255] * (256 - INK_LEVEL)
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,11 @@ class ImageSpec:
     max_pixels: int = 2**25
     """Pictures with more pixels are refused before they are decoded."""
     max_area: int = 2**19
-    """Prepared pictures are shrunk to this area: a page of text must not fill the memory."""
+    """Larger ink is shrunk to this many pixels: a page of text must not fill the memory."""
+    max_side: int = 2048
+    """Longer ink is shrunk to this length."""
     min_factor: float = 0.1
-    max_factor: float = 4.0
+    """Thick strokes never shrink a picture further than this."""
 
 
 def open_image(source: bytes | str | Path | Image.Image, max_pixels: int = ImageSpec.max_pixels) -> Image.Image:
@@ -51,12 +57,13 @@ def open_image(source: bytes | str | Path | Image.Image, max_pixels: int = Image
         if isinstance(source, str | Path):
             source = Path(source).read_bytes()
         image = source if isinstance(source, Image.Image) else Image.open(io.BytesIO(source), formats=FORMATS)
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise ImageError(f"not a picture: wanted one of {', '.join(FORMATS)}") from None
     except BROKEN_FILE as error:
         raise ImageError(f"the picture cannot be opened ({type(error).__name__})") from error
     if image.width * image.height > max_pixels:
-        raise ImageError(f"the picture is too large: {image.width} x {image.height}, wanted at most {max_pixels} pixels")
+        seen = f"{image.width} x {image.height}"
+        raise ImageError(f"the picture is too large: {seen}, wanted at most {max_pixels} pixels")
     try:
         image.load()
         return ImageOps.exif_transpose(image)
@@ -70,13 +77,15 @@ def prepare(image: Image.Image, spec: ImageSpec) -> torch.Tensor:
     Raises ImageError when the picture shows nothing.
     """
     ink = to_ink(image)
-    box = ink.point(lambda level: level >= INK_LEVEL and 255).getbbox()
-    assert box is not None, "a stretched picture has a darkest pixel"
-    factor = rescale_factor(np.asarray(ink.crop(box)), spec.min_factor, spec.max_factor)
-    area = (box[2] - box[0]) * (box[3] - box[1]) * factor**2
-    if area > spec.max_area:
-        factor *= (spec.max_area / area) ** 0.5
-    return pad_to_multiple(frame(ink, box, factor, spec.margin), spec.multiple)
+    box = ink_box(ink)
+    factor = min(shrink_factor(ink.crop(box), spec.min_factor), fitting_factor(box, spec))
+    if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
+        size = (max(1, int(ink.width * factor)), max(1, int(ink.height * factor)))
+        ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
+        box = ink_box(ink)
+    left, top, right, bottom = box
+    margin = spec.margin
+    return pad_to_multiple(ink.crop((left - margin, top - margin, right + margin, bottom + margin)), spec.multiple)
 
 
 def to_grey(image: Image.Image) -> Image.Image:
@@ -95,9 +104,8 @@ def to_grey(image: Image.Image) -> Image.Image:
         except ValueError as error:
             raise ImageError(f"cannot read colours of mode {image.mode}, wanted grey, RGB or CMYK") from error
     layer = image.convert("RGBA")
-    on_white, on_black = (
-        Image.alpha_composite(Image.new("RGBA", layer.size, ground), layer).convert("L") for ground in ("white", "black")
-    )
+    grounds = (Image.new("RGBA", layer.size, colour) for colour in ("white", "black"))
+    on_white, on_black = (Image.alpha_composite(ground, layer).convert("L") for ground in grounds)
     return on_black if contrast(on_black) > 2 * contrast(on_white) else on_white
 
 
@@ -108,34 +116,38 @@ def contrast(grey: Image.Image) -> int:
 
 
 def to_ink(image: Image.Image) -> Image.Image:
-    """Convert a picture to "L" with ink 255 and paper 0: paper is the commonest side, ink the farthest grey from it.
+    """Convert a picture of any mode to "L" with ink 255 and paper 0; raises ImageError when it is blank."""
+    return stretch(to_grey(image))
+
+
+def stretch(grey: Image.Image) -> Image.Image:
+    """Map the commonest side of the greys, the paper, to 0, and the grey farthest from it, the ink, to 255.
 
     Raises ImageError when ink and paper differ by less than FAINTEST_CONTRAST levels.
     """
-    grey = to_grey(image)
-    counts = np.cumsum(grey.histogram())
-    paper = int(np.searchsorted(counts, counts[-1] / 2))
-    darkest = int(np.searchsorted(counts, counts[-1] / 2000, side="right"))
-    lightest = int(np.searchsorted(counts, counts[-1] * (1 - 1 / 2000)))
-    inked = darkest if paper - darkest >= lightest - paper else lightest
-    if abs(inked - paper) < FAINTEST_CONTRAST:
-        seen = abs(inked - paper)
+    counts = np.cumsum(grey.histogram())  # pixels as dark as the level or darker
+    darkest, paper, lightest = (
+        int(np.searchsorted(counts, rank)) for rank in (DUST, counts[-1] / 2, counts[-1] - DUST + 1)
+    )
+    ink = darkest if paper - darkest >= lightest - paper else lightest
+    if abs(ink - paper) < FAINTEST_CONTRAST:
+        seen = abs(ink - paper)
         raise ImageError(f"the picture is blank: {seen} grey levels between ink and paper, wanted {FAINTEST_CONTRAST}")
-    levels = (np.arange(256) - paper) * (255 / (inked - paper))
+    levels = (np.arange(256) - paper) * (255 / (ink - paper))
     return grey.point(np.clip(levels.round(), 0, 255).astype(int).tolist())
 
 
-def frame(ink: Image.Image, box: tuple[int, int, int, int], factor: float, margin: int) -> Image.Image:
-    """Cut the box and a margin out of the ink and scale it; the margin is in px of the result.
+def ink_box(ink: Image.Image) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what is darker than INK_LEVEL, in px."""
+    box = ink.point(INK_MASK).getbbox()
+    assert box is not None, "a stretched picture has a darkest pixel"
+    return box
 
-    Scaled together, as the official pictures were halved, so that a stroke falls between pixels in the same way.
-    """
-    border = round(margin / factor)
-    cut = ink.crop((box[0] - border, box[1] - border, box[2] + border, box[3] + border))
-    if factor == 1.0:
-        return cut
-    size = (max(1, int(cut.width * factor)), max(1, int(cut.height * factor)))
-    return cut.resize(size, Image.Resampling.LANCZOS)
+
+def fitting_factor(box: tuple[int, int, int, int], spec: ImageSpec) -> float:
+    """By what a box must be multiplied to fit the spec's area and side; above 1 when it fits."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return min(sqrt(spec.max_area / (width * height)), spec.max_side / max(width, height))
 
 
 def pad_to_multiple(ink: Image.Image, multiple: int) -> torch.Tensor:

@@ -71,14 +71,3 @@ print(*[name for name in {TRAINING_ONLY!r} if name in sys.modules])
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout.split()) == (0, []), result.stderr
-
-
-@pytest.mark.parametrize("content", [None, b"not a model"])
-def test_a_server_without_a_model_does_not_start_and_says_why(tmp_path, content):
-    path = tmp_path / "model.pt"
-    if content is not None:
-        path.write_bytes(content)
-    command = [sys.executable, "-m", "im2latex.cli", "serve", "--port", "0", "--bundle", str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode != 0
-    assert "BundleError" in result.stderr

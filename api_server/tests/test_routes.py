@@ -10,7 +10,7 @@ from PIL import Image
 from api_server.app import create_app
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture, serving
-from im2latex.errors import ImageError
+from im2latex.errors import BundleError, ImageError
 
 SECRET = "this-was-sent-by-the-client"
 
@@ -204,3 +204,12 @@ def test_a_large_picture_is_refused_before_it_is_decoded(client):
     buffer = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(buffer, "PNG")
     check_problem(client.post("/v1/predict", files={"file": buffer.getvalue()}), 422, "unreadable_image")
+
+
+@pytest.mark.parametrize("content", [None, b"not a model"])
+def test_a_server_without_a_model_does_not_start(tmp_path, content):
+    path = tmp_path / "model.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BundleError), TestClient(create_app(Settings(bundle=str(path)))):
+        pass

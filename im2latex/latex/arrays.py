@@ -55,6 +55,4 @@ def _is_normal(row: Row, is_aligned: bool) -> bool:
 
 
 def _normal(row: Row, is_aligned: bool) -> Row:
-    return [
-        ["{", *_EMPTY_GROUP * (is_aligned and number % 2), *cell, "}"] for number, cell in enumerate(row)
-    ]
+    return [["{", *_EMPTY_GROUP * (is_aligned and number % 2), *cell, "}"] for number, cell in enumerate(row)]

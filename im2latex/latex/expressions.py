@@ -39,8 +39,9 @@ def read_expression(cursor: Cursor, closer: str = "}") -> None:
             cursor.position += 1
         else:
             reader(cursor, token)
-        if tokens[cursor.position] in _SCRIPTS:
-            _read_scripts(cursor)
+        token = tokens[cursor.position]
+        if token in _SCRIPTS:
+            read_scripts(cursor, token)
     if fraction.command:
         fraction.write(cursor)
     cursor.leave()
@@ -65,13 +66,13 @@ def _read_switch(cursor: Cursor, token: str, fraction: _Fraction, closer: str) -
         fraction.start = len(cursor.written)
 
 
-def _read_scripts(cursor: Cursor) -> None:
+def read_scripts(cursor: Cursor, token: str) -> None:
     """Read the scripts of an atom and write the lower one first; primes belong to the upper one."""
     base = cursor.written[-1] if cursor.written else ""
     limits = ""
     primes: list[str] = []
     scripts: dict[str, list[str]] = {}
-    while (token := cursor.tokens[cursor.position]) in _SCRIPTS:
+    while token in _SCRIPTS:
         if token in scripts:
             raise cursor.refusal(f"one {token} for an atom")
         cursor.position += 1
@@ -81,6 +82,7 @@ def _read_scripts(cursor: Cursor) -> None:
             limits = token
         else:
             scripts[token] = read_content(cursor)
+        token = cursor.tokens[cursor.position]
     if primes:
         scripts["^"] = primes + scripts.get("^", [])
     if scripts and limits and (limits == r"\limits") == (base in INTEGRALS):

@@ -13,11 +13,12 @@ from im2latex.latex.constructs import (
 )
 from im2latex.latex.cursor import END, Cursor, Reader
 from im2latex.latex.environments import read_environment
-from im2latex.latex.expressions import read_expression, read_group
+from im2latex.latex.expressions import read_expression, read_group, read_scripts
 from im2latex.latex.tokens import TEXT_COMMANDS
 
 _READERS: dict[str, Reader] = {
     "{": read_group,
+    "'": read_scripts,  # a prime without a base
     r"\begin": read_environment,
     r"\left": read_left,
     r"\operatorname": read_operator,

@@ -25,7 +25,7 @@ def _short_primes(tokens: list[str]) -> list[str]:
     position = 0
     while position < len(tokens):
         end = position + 2
-        if tokens[position : end] == ["^", "{"] and _is_base(short[-1] if short else ""):
+        if tokens[position:end] == ["^", "{"] and _is_base(short[-1] if short else ""):
             while end < len(tokens) and tokens[end] == r"\prime":
                 end += 1
             primes = end - position - 2
@@ -48,7 +48,7 @@ def _join(tokens: list[str]) -> str:
     before = ""
     for token in tokens:
         ends_word = before[-1:].isalpha() and before[0] == "\\"
-        if ends_word and token[:1].isalpha() or before == "\\" or before[-1:] == token[:1] == "-":
+        if (ends_word and token[:1].isalpha()) or before == "\\" or before[-1:] == token[:1] == "-":
             pieces.append(" ")
         pieces.append(token)
         before = token

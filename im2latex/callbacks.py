@@ -21,17 +21,28 @@ class Throughput(Callback):
         self._began = 0.0
 
     def on_train_batch_start(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, batch: FormulaBatch, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        batch: FormulaBatch,
+        batch_idx: int,
     ) -> None:
         if self._samples == 0:
             self._began = time.perf_counter()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, outputs: Any, batch: FormulaBatch, batch_idx: int
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,
+        batch: FormulaBatch,
+        batch_idx: int,
     ) -> None:
         self._samples += len(batch.images) * trainer.world_size
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            pl_module.log("train/samples_per_second", self._samples / (time.perf_counter() - self._began), prog_bar=True)
+            pl_module.log(
+                "train/samples_per_second", self._samples / (time.perf_counter() - self._began), prog_bar=True
+            )
             self._samples = 0
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
@@ -39,7 +50,7 @@ class Throughput(Callback):
 
 
 class SamplePredictions(Callback):
-    """After each validation, a sheet of the first pictures with reference and prediction, in the run's folder and W&B."""
+    """After each validation, a sheet of pictures with reference and prediction, in the run's folder and W&B."""
 
     def __init__(self, folder: Path, count: int = 12) -> None:
         self.folder, self.count = folder, count

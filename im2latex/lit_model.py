@@ -1,13 +1,15 @@
-"""LitModel: a formula model with its loss, optimizer, schedule and metrics; one step serves train, validation and test."""
+"""LitModel: a formula model with its loss, optimizer, schedule and metrics."""
 
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 import torch.distributed
 import torch.nn.functional as F
+from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from im2latex import metrics
@@ -30,12 +32,20 @@ class LitModel(lightning.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(
-            {"model": asdict(model), "optimizer": asdict(optimizer), "vocab": vocab, "spec": asdict(spec), "seed": seed}
+            {
+                "model": asdict(model),
+                "optimizer": asdict(optimizer),
+                "vocab": vocab,
+                "spec": asdict(spec),
+                "seed": seed,
+            }
         )
         self.model_config, self.optimizer_config, self.spec, self.seed = model, optimizer, spec, seed
         self.tokenizer = Tokenizer(vocab)
         self.model = build_model(model, len(vocab)).to(memory_format=torch.channels_last)
-        self._decoder = [Decoder(self.model, model.max_tokens)]  # in a list: its parameters are the model's, not more
+        self._decoder = [
+            Decoder(self.model, model.max_tokens)
+        ]  # in a list: its parameters are the model's, not more
         self._read: Pairs = []
 
     @classmethod
@@ -44,8 +54,10 @@ class LitModel(lightning.LightningModule):
         try:
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
             kept = checkpoint["hyper_parameters"]
-        except (OSError, RuntimeError, KeyError) as error:
-            raise DataError(f"{Path(path).name} is no checkpoint of training/run_experiment.py: {error}") from error
+        except (OSError, RuntimeError, KeyError, UnpicklingError) as error:
+            raise DataError(
+                f"{Path(path).name} is no checkpoint of training/run_experiment.py: {error}"
+            ) from error
         module = cls(
             ModelConfig(**kept["model"]),
             OptimizerConfig(**kept["optimizer"]),
@@ -62,10 +74,13 @@ class LitModel(lightning.LightningModule):
 
     def teacher_forced_loss(self, images: Tensor, token_ids: Tensor, label_smoothing: float) -> Tensor:
         """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count."""
-        memory = self.model.encode(images)                                      # (B, S, D)
-        logits = self.model.decode(token_ids[:, :-1], memory)                   # (B, T - 1, V)
+        memory = self.model.encode(images)  # (B, S, D)
+        logits = self.model.decode(token_ids[:, :-1], memory)  # (B, T - 1, V)
         return F.cross_entropy(
-            logits.flatten(0, 1).float(), token_ids[:, 1:].flatten(), ignore_index=PAD, label_smoothing=label_smoothing
+            logits.flatten(0, 1).float(),
+            token_ids[:, 1:].flatten(),
+            ignore_index=PAD,
+            label_smoothing=label_smoothing,
         )
 
     def on_train_batch_start(self, batch: FormulaBatch, batch_idx: int) -> None:
@@ -78,10 +93,11 @@ class LitModel(lightning.LightningModule):
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.images))
         return loss
 
-    def validation_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:
+    def validation_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:  # type: ignore[override]
+        """Reads the pictures; the pairs (prediction, reference) go to the callbacks."""
         return self._read_batch(batch, "val")
 
-    def test_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:
+    def test_step(self, batch: FormulaBatch, batch_idx: int) -> Pairs:  # type: ignore[override]
         return self._read_batch(batch, "test")
 
     def on_validation_epoch_end(self) -> None:
@@ -105,8 +121,15 @@ class LitModel(lightning.LightningModule):
         """Scores over the whole split and all ranks; an average over batches or ranks would be another number."""
         pairs, self._read = self._gathered(self._read), []
         predictions, references = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        self.log(f"{split}/edit_score", metrics.edit_score(predictions, references), prog_bar=True, rank_zero_only=True)
-        self.log(f"{split}/bleu", metrics.corpus_bleu(predictions, references), prog_bar=True, rank_zero_only=True)
+        self.log(
+            f"{split}/edit_score",
+            metrics.edit_score(predictions, references),
+            prog_bar=True,
+            rank_zero_only=True,
+        )
+        self.log(
+            f"{split}/bleu", metrics.corpus_bleu(predictions, references), prog_bar=True, rank_zero_only=True
+        )
         self.log(f"{split}/exact_match", metrics.exact_match(predictions, references), rank_zero_only=True)
 
     def _gathered(self, pairs: Pairs) -> Pairs:
@@ -116,7 +139,7 @@ class LitModel(lightning.LightningModule):
         torch.distributed.all_gather_object(of_ranks, pairs)
         return [pair for of_rank in of_ranks for pair in of_rank]
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
         optimizer = build_optimizer(self.model, config)
         estimated = self.trainer.estimated_stepping_batches

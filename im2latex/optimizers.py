@@ -10,7 +10,11 @@ from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
 
-NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)  # quintic that drives every singular value near 1 (Jordan et al. 2024, Muon)
+NEWTON_SCHULZ = (
+    3.4445,
+    -4.7750,
+    2.0315,
+)  # quintic that drives every singular value near 1 (Jordan et al. 2024, Muon)
 
 
 @dataclass(frozen=True)
@@ -28,20 +32,27 @@ class OptimizerConfig:
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """An optimizer over all parameters that learn; biases, norms and embeddings are neither decayed nor orthogonalised."""
-    matrices = [p for n, p in model.named_parameters() if p.requires_grad and p.ndim >= 2 and "embedding" not in n]
+    """An optimizer over all parameters; biases, norms and embeddings are neither decayed nor orthogonalised."""
+    matrices = [
+        p for n, p in model.named_parameters() if p.requires_grad and p.ndim >= 2 and "embedding" not in n
+    ]
     ids = {id(parameter) for parameter in matrices}
     others = [p for p in model.parameters() if p.requires_grad and id(p) not in ids]
     if config.name == "muon":
         return Muon(matrices, others, config.learning_rate, config.weight_decay)
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
 
 
 def warmup_cosine(config: OptimizerConfig, total_steps: int) -> Callable[[int], float]:
     """Factor on the learning rate: a straight rise over the warm-up, then half a cosine down to the final rate."""
     if total_steps < 1:
-        raise ConfigError(f"the schedule needs a number of steps above 0, got {total_steps}: set --optimizer.total_steps")
+        raise ConfigError(
+            f"the schedule needs a number of steps above 0, got {total_steps}: set --optimizer.total_steps"
+        )
     floor = config.final_learning_rate / config.learning_rate
     warmup = min(config.warmup_steps, total_steps // 10)
 
@@ -90,43 +101,56 @@ class Muon(torch.optim.Optimizer):
         for parameter in parameters:
             by_shape.setdefault((parameter.shape[0], parameter[0].numel()), []).append(parameter)
         for (rows, columns), members in by_shape.items():
-            updates = torch.stack([self._momentum(p, group["momentum"]).reshape(rows, columns) for p in members])
-            updates = orthogonalize(updates)                                    # (N, rows, columns)
+            gradients = [self._momentum(p, _gradient(p), group["momentum"]) for p in members]
+            updates = torch.stack([gradient.reshape(rows, columns) for gradient in gradients])
+            updates = orthogonalize(updates)  # (N, rows, columns)
             size = group["lr"] * 0.2 * math.sqrt(max(rows, columns))
             for parameter, update in zip(members, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.sub_(update.view(parameter.shape), alpha=size)
 
-    def _momentum(self, parameter: Tensor, momentum: float) -> Tensor:
+    def _momentum(self, parameter: Tensor, gradient: Tensor, momentum: float) -> Tensor:
         """Nesterov momentum: the gradient to come, as far as the past tells."""
         state = self.state[parameter]
         if not state:
             state["momentum"] = torch.zeros_like(parameter, memory_format=torch.contiguous_format)
-        average: Tensor = state["momentum"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(average, momentum).contiguous()
+        average: Tensor = state["momentum"].lerp_(gradient, 1 - momentum)
+        return gradient.lerp(average, momentum).contiguous()
 
     def _step_adamw(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
         first_decay, second_decay = group["betas"]
         for parameter in parameters:
-            state = self.state[parameter]
+            gradient, state = _gradient(parameter), self.state[parameter]
             if not state:
                 state.update(steps=0, first=torch.zeros_like(parameter), second=torch.zeros_like(parameter))
             state["steps"] += 1
-            state["first"].lerp_(parameter.grad, 1 - first_decay)
-            state["second"].lerp_(parameter.grad.square(), 1 - second_decay)
+            state["first"].lerp_(gradient, 1 - first_decay)
+            state["second"].lerp_(gradient.square(), 1 - second_decay)
             first = state["first"] / (1 - first_decay ** state["steps"])
             second = state["second"] / (1 - second_decay ** state["steps"])
             parameter.sub_(first / (second.sqrt() + group["eps"]), alpha=group["lr"])
 
 
+def _gradient(parameter: Tensor) -> Tensor:
+    assert parameter.grad is not None, "step() leaves out parameters without one"
+    return parameter.grad
+
+
 def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
-    """The nearest (semi-)orthogonal matrices, roughly, of (N, rows, columns), by Newton-Schulz iteration."""
+    """The nearest (semi-)orthogonal matrices, roughly, of (N, rows, columns), by Newton-Schulz iteration.
+
+    Every iterate is Q X with Q a polynomial in the Gram matrix X X^T, so only the small square Q is iterated.
+    """
     a, b, c = NEWTON_SCHULZ
     tall = matrices.shape[1] > matrices.shape[2]
-    result = matrices.mT if tall else matrices
-    result = result.bfloat16() if result.is_cuda else result.float()
-    result = result / (result.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    wide = matrices.mT if tall else matrices  # (N, short, long)
+    wide = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = wide @ wide.mT  # (N, short, short)
+    identity = torch.eye(wide.shape[1], dtype=wide.dtype, device=wide.device)
+    total = identity.expand_as(gram)
     for _ in range(steps):
-        gram = result @ result.mT
-        result = a * result + (b * gram + c * gram @ gram) @ result
-    return (result.mT if tall else result).to(matrices.dtype)
+        factor = a * identity + b * gram + c * (gram @ gram)
+        total = factor @ total
+        gram = factor @ gram @ factor
+    result: Tensor = total @ wide
+    return result.mT if tall else result

@@ -1,13 +1,13 @@
-"""Train a formula model: fit, test, and say where the checkpoint is. With no flags: the small data set in the repository.
+"""Train a formula model: fit, test, say where the checkpoint is. With no flags: on the small set in the repository.
 
-    python training/run_experiment.py --data.path data/packed --trainer.max_epochs 10
-    python training/run_experiment.py --resume runs/NAME/last.ckpt          (goes on exactly where it stopped)
+python training/run_experiment.py --data.path data/packed --trainer.max_epochs 10
+python training/run_experiment.py --resume runs/NAME/last.ckpt          (goes on exactly where it stopped)
 """
 
 import logging
 import os
 import sys
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from im2latex.callbacks import SamplePredictions, Throughput
 from im2latex.data.augment import Augment, AugmentConfig
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.errors import ConfigError, Im2LatexError
@@ -25,7 +26,7 @@ from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
 from im2latex.models import ModelConfig
 from im2latex.optimizers import OptimizerConfig
-from im2latex.callbacks import SamplePredictions, Throughput
+from im2latex.precision import fast_precision
 
 log = logging.getLogger("run_experiment")
 
@@ -41,7 +42,7 @@ class TrainerConfig:
     accelerator: str = "auto"
     devices: int | str = "auto"
     num_nodes: int = 1
-    precision: Literal["auto", "32", "bf16-mixed"] = "auto"
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bf16 where the processor multiplies it faster than float32 (a GPU, or a CPU with AMX)."""
     accumulate_grad_batches: int = 1
     gradient_clip_val: float = 1.0
@@ -80,7 +81,9 @@ def run(experiment: Experiment) -> dict[str, float]:
     folder = Path(experiment.out) / (experiment.name or datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
     lightning.seed_everything(experiment.seed, verbose=False)
     data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
-    module = LitModel(experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed)
+    module = LitModel(
+        experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed
+    )
     if experiment.init:
         _take_weights(module, experiment.init)
     if experiment.trainer.compile:
@@ -89,7 +92,9 @@ def run(experiment: Experiment) -> dict[str, float]:
     trainer = _build_trainer(experiment, folder, best)
     trainer.fit(module, data, ckpt_path=experiment.resume, weights_only=True)
     chosen = best.best_model_path or str(folder / "last.ckpt")
-    scores = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[0]
+    scores = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[
+        0
+    ]
     if trainer.is_global_zero:
         print(f"checkpoint: {chosen}")
     return dict(scores)
@@ -101,7 +106,9 @@ def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) 
         folder, "last", every_n_train_steps=config.checkpoint_every_n_steps, enable_version_counter=False
     )
     callbacks: list[Callback] = [
-        EMAWeightAveraging(decay=experiment.optimizer.ema_decay, update_starting_at_step=experiment.optimizer.warmup_steps),
+        EMAWeightAveraging(
+            decay=experiment.optimizer.ema_decay, update_starting_at_step=experiment.optimizer.warmup_steps
+        ),
         last,
         best,
         LearningRateMonitor("step"),
@@ -115,7 +122,7 @@ def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) 
         accelerator=config.accelerator,
         devices=config.devices,
         num_nodes=config.num_nodes,
-        precision=_precision(config.precision),  # type: ignore[arg-type]
+        precision=fast_precision() if config.precision == "auto" else config.precision,  # type: ignore[arg-type]
         accumulate_grad_batches=config.accumulate_grad_batches,
         gradient_clip_val=config.gradient_clip_val,
         val_check_interval=config.val_every_n_steps,
@@ -138,17 +145,12 @@ def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
         mode = "offline"
     if mode in ("online", "offline"):
         folder.mkdir(parents=True, exist_ok=True)
-        loggers.append(WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline"))
+        loggers.append(
+            WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline")
+        )
     for logger in loggers:
         logger.log_hyperparams(asdict(experiment))
     return loggers
-
-
-def _precision(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_amx_tile_supported()
-    return "bf16-mixed" if fast else "32-true"
 
 
 def _take_weights(module: LitModel, path: str) -> None:
@@ -171,6 +173,7 @@ def parse(arguments: list[str]) -> Experiment:
 
 
 def main() -> None:
+    """The command line: an error of ours ends it with its message, not a traceback."""
     try:
         run(parse(sys.argv[1:]))
     except Im2LatexError as error:

@@ -1,4 +1,4 @@
-"""Augmentation for training: the same formula from another renderer, size, pen, margin and light; never for validation."""
+"""Augmentation for training: the same formula at another size, with another pen, margin and light."""
 
 from dataclasses import dataclass
 
@@ -52,7 +52,9 @@ def _rescale(image: Image.Image, random: np.random.Generator, limits: tuple[floa
     factor = float(np.exp(random.uniform(np.log(limits[0]), np.log(limits[1]))))
     stretch = float(np.exp(random.uniform(-0.04, 0.04)))
     size = (max(8, round(image.width * factor * stretch)), max(8, round(image.height * factor)))
-    method = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)[random.integers(3)]
+    method = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)[
+        random.integers(3)
+    ]
     return image.resize(size, method)
 
 

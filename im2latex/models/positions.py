@@ -9,13 +9,13 @@ from torch import Tensor
 def positions_1d(length: int, channels: int, device: torch.device) -> Tensor:
     """Sines and cosines of falling frequency (length, channels), `channels` even (Vaswani et al. 2017, section 3.5)."""
     half = channels // 2
-    rates = torch.exp(torch.arange(half, device=device) * (-math.log(10000.0) / half))    # (channels / 2,)
-    angles = torch.arange(length, device=device).unsqueeze(1) * rates                     # (length, channels / 2)
+    rates = torch.exp(torch.arange(half, device=device) * (-math.log(10000.0) / half))  # (channels / 2,)
+    angles = torch.arange(length, device=device).unsqueeze(1) * rates  # (length, channels / 2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 def positions_2d(height: int, width: int, channels: int, device: torch.device) -> Tensor:
-    """Positions of a grid (height, width, channels), `channels` divisible by 4: one half tells the row, one the column."""
+    """Positions of a grid (height, width, channels), `channels` divisible by 4: half for rows, half for columns."""
     half = channels // 2
     rows = positions_1d(height, half, device).unsqueeze(1).expand(height, width, half)
     columns = positions_1d(width, half, device).unsqueeze(0).expand(height, width, half)

@@ -35,7 +35,7 @@ def _projection(in_channels: int, channels: int, stride: int) -> nn.Module:
 
 
 class ResNetTrunk(nn.Module):
-    """The first stages of a ResNet on one grey channel; the third keeps its stride at 1, so that one cell is 8 x 8 pixels."""
+    """The first three stages of a ResNet on one grey channel; the last at stride 1, so that a cell is 8 x 8 pixels."""
 
     def __init__(self, blocks: tuple[int, ...]) -> None:
         """`blocks`: residual blocks in layer1, layer2, layer3; (2, 2, 2) is ResNet-18, (3, 4, 6) ResNet-34."""
@@ -54,10 +54,10 @@ class ResNetTrunk(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, 1, H, W), ink 1 on paper 0, to features (B, 256, H / 8, W / 8), rounded up."""
-        features = F.relu(self.bn1(self.conv1(images)), inplace=True)           # (B, 64, H / 2, W / 2)
-        features = F.max_pool2d(features, kernel_size=3, stride=2, padding=1)   # (B, 64, H / 4, W / 4)
-        features = self.layer2(self.layer1(features))                           # (B, 128, H / 8, W / 8)
-        deep: Tensor = self.layer3(features)                                    # (B, 256, H / 8, W / 8)
+        features = F.relu(self.bn1(self.conv1(images)), inplace=True)  # (B, 64, H / 2, W / 2)
+        features = F.max_pool2d(features, kernel_size=3, stride=2, padding=1)  # (B, 64, H / 4, W / 4)
+        features = self.layer2(self.layer1(features))  # (B, 128, H / 8, W / 8)
+        deep: Tensor = self.layer3(features)  # (B, 256, H / 8, W / 8)
         return deep
 
     def load_torchvision(self, weights: Mapping[str, Tensor]) -> None:
@@ -65,7 +65,9 @@ class ResNetTrunk(nn.Module):
         own = self.state_dict()
         missing = sorted(name for name in own if name not in weights)
         if missing:
-            raise ConfigError(f"{len(missing)} tensors of the trunk are not in the given weights, first {missing[0]}")
+            raise ConfigError(
+                f"{len(missing)} tensors of the trunk are not in the given weights, first {missing[0]}"
+            )
         taken = {name: weights[name] for name in own}
         taken["conv1.weight"] = weights["conv1.weight"].sum(dim=1, keepdim=True)
         self.load_state_dict(taken)

@@ -1,9 +1,11 @@
-"""ResNetTransformer: convolutional features with 2-D positions, read by a Transformer decoder (after the im2latex and TrOCR line)."""
+"""ResNetTransformer: convolutional features with 2-D positions, read by a Transformer decoder."""
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
@@ -31,14 +33,16 @@ class ResNetTransformer(nn.Module):
     def __init__(self, config: ResNetTransformerConfig, vocab_size: int) -> None:
         super().__init__()
         if config.d_model % 4 or config.d_model % config.heads:
-            raise ConfigError(f"d_model must be divisible by 4 and by heads ({config.heads}), got {config.d_model}")
+            raise ConfigError(
+                f"d_model must be divisible by 4 and by heads ({config.heads}), got {config.d_model}"
+            )
         self.d_model = config.d_model
         self.heads = config.heads
         self.trunk = ResNetTrunk(config.trunk_blocks)
         self.memory_projection = nn.Linear(self.trunk.out_channels, config.d_model)
         self.memory_norm = nn.LayerNorm(config.d_model)
         self.embedding = nn.Embedding(vocab_size, config.d_model)
-        self.layers = nn.ModuleList(
+        self.layers: Any = nn.ModuleList(
             DecoderLayer(config.d_model, config.heads, config.feedforward, config.dropout)
             for _ in range(config.decoder_layers)
         )
@@ -47,23 +51,26 @@ class ResNetTransformer(nn.Module):
         nn.init.normal_(self.embedding.weight, std=config.d_model**-0.5)
 
     def encode(self, images: Tensor) -> Tensor:
-        """Images (B, 1, H, W), ink 1 on paper 0, to a memory (B, S, D) with S = ceil(H / 8) * ceil(W / 8), row by row."""
-        features = self.trunk(images).permute(0, 2, 3, 1)                       # (B, H / 8, W / 8, C)
+        """Images (B, 1, H, W), ink 1 on paper 0, to a memory (B, S, D); S = ceil(H / 8) * ceil(W / 8), row by row."""
+        features = self.trunk(images).permute(0, 2, 3, 1)  # (B, H / 8, W / 8, C)
         height, width = features.shape[1], features.shape[2]
-        grid = self.memory_projection(features)                                 # (B, H / 8, W / 8, D)
-        grid = self.memory_norm(grid) + positions_2d(height, width, self.d_model, images.device).to(grid.dtype)
-        return grid.reshape(images.shape[0], height * width, self.d_model)
+        grid = self.memory_projection(features)  # (B, H / 8, W / 8, D)
+        grid = self.memory_norm(grid) + positions_2d(height, width, self.d_model, images.device).to(
+            grid.dtype
+        )
+        memory: Tensor = grid.reshape(images.shape[0], height * width, self.d_model)
+        return memory
 
     def decode(self, token_ids: Tensor, memory: Tensor) -> Tensor:
         """Logits (B, T, V) of the token after each of `token_ids` (B, T), which begin with BOS: teacher forcing."""
-        hidden = self._embed(token_ids, 0)                                      # (B, T, D)
+        hidden = self._embed(token_ids, 0)  # (B, T, D)
         for layer in self.layers:
             memory_k, memory_v = layer.project_memory(memory)
             hidden = layer(hidden, memory_k, memory_v)
         return self._logits(hidden)
 
     def start(self, memory: Tensor) -> list[Tensor]:
-        """State before the first token: past keys and values (empty), memory keys and values, for each layer; batch first."""
+        """State before the first token, for each layer past (empty) and memory keys and values; batch first."""
         state: list[Tensor] = []
         empty = memory.new_zeros((memory.shape[0], self.heads, 0, self.d_model // self.heads))
         for layer in self.layers:
@@ -72,21 +79,24 @@ class ResNetTransformer(nn.Module):
         return state
 
     def step(self, token_ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, V) of the token after `token_ids` (B,), the newest of each formula, and the state for the next step."""
-        hidden = self._embed(token_ids.unsqueeze(1), state[0].shape[2])         # (B, 1, D)
+        """Logits (B, V) of the token after `token_ids` (B,), the newest of each formula, and the next state."""
+        hidden = self._embed(token_ids.unsqueeze(1), state[0].shape[2])  # (B, 1, D)
         after: list[Tensor] = []
         for index, layer in enumerate(self.layers):
             memory_k, memory_v = state[4 * index + 2], state[4 * index + 3]
-            hidden, past_k, past_v = layer.step(hidden, state[4 * index], state[4 * index + 1], memory_k, memory_v)
+            hidden, past_k, past_v = layer.step(
+                hidden, state[4 * index], state[4 * index + 1], memory_k, memory_v
+            )
             after += [past_k, past_v, memory_k, memory_v]
         return self._logits(hidden).squeeze(1), after
 
     def _embed(self, token_ids: Tensor, position: int) -> Tensor:
-        embedded = self.embedding(token_ids) * math.sqrt(self.d_model)          # (B, T, D)
+        embedded = self.embedding(token_ids) * math.sqrt(self.d_model)  # (B, T, D)
         end = position + token_ids.shape[1]
         positions = positions_1d(end, self.d_model, token_ids.device)[position:]
         return embedded + positions.to(embedded.dtype)
 
     def _logits(self, hidden: Tensor) -> Tensor:
         """Scores by the embedding itself (tied weights, Press and Wolf 2017)."""
-        return nn.functional.linear(self.final_norm(hidden), self.embedding.weight, self.output_bias)
+        logits: Tensor = F.linear(self.final_norm(hidden), self.embedding.weight, self.output_bias)
+        return logits

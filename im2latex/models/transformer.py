@@ -1,4 +1,4 @@
-"""Transformer decoder layers that run over a whole formula for training, or token by token with cached keys and values."""
+"""Transformer decoder layers: over a whole formula for training, or token by token with cached keys and values."""
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +24,7 @@ class DecoderLayer(nn.Module):
         self.contract = nn.Linear(feedforward, d_model)
 
     def forward(self, hidden: Tensor, memory_k: Tensor, memory_v: Tensor) -> Tensor:
-        """All tokens at once, each seeing those before it; hidden (B, T, D), memory keys and values (B, heads, S, D / heads)."""
+        """All tokens at once, each seeing those before it: hidden (B, T, D), memory (B, heads, S, D / heads)."""
         q, k, v = self._self_qkv(hidden)
         drop = self.dropout if self.training else 0.0
         attended = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)
@@ -33,9 +33,9 @@ class DecoderLayer(nn.Module):
     def step(
         self, hidden: Tensor, past_k: Tensor, past_v: Tensor, memory_k: Tensor, memory_v: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One token, hidden (B, 1, D), after those whose keys and values (B, heads, t, D / heads) are given; these grow by one."""
+        """One token, hidden (B, 1, D), after those whose keys and values (B, heads, t, D / heads) are given."""
         q, k, v = self._self_qkv(hidden)
-        past_k = torch.cat([past_k, k], dim=2)                                  # (B, heads, t + 1, D / heads)
+        past_k = torch.cat([past_k, k], dim=2)  # (B, heads, t + 1, D / heads)
         past_v = torch.cat([past_v, v], dim=2)
         attended = F.scaled_dot_product_attention(q, past_k, past_v)
         return self._after_self_attention(hidden, attended, memory_k, memory_v), past_k, past_v
@@ -49,7 +49,9 @@ class DecoderLayer(nn.Module):
         q, k, v = self.self_qkv(self.self_norm(hidden)).chunk(3, dim=-1)
         return self._split(q), self._split(k), self._split(v)
 
-    def _after_self_attention(self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor) -> Tensor:
+    def _after_self_attention(
+        self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor
+    ) -> Tensor:
         hidden = hidden + self._drop(self.self_out(self._join(attended)))
         q = self._split(self.memory_q(self.memory_norm(hidden)))
         seen = F.scaled_dot_product_attention(q, memory_k, memory_v)

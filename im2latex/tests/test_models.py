@@ -10,7 +10,9 @@ from im2latex.models.resnet import ResNetTrunk
 from im2latex.tokenizer import BOS, EOS, PAD
 
 VOCAB = 23
-SMALL = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12)
+SMALL = ModelConfig(
+    trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12
+)
 
 
 @pytest.fixture
@@ -85,7 +87,9 @@ class Scripted(torch.nn.Module):
     def start(self, memory: torch.Tensor) -> list[torch.Tensor]:
         return [memory.flatten(), torch.zeros(len(memory), dtype=torch.long)]
 
-    def step(self, token_ids: torch.Tensor, state: list[torch.Tensor]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def step(
+        self, token_ids: torch.Tensor, state: list[torch.Tensor]
+    ) -> tuple[torch.Tensor, list[torch.Tensor]]:
         row, time = state
         logits = torch.nn.functional.one_hot(self.rows[row, time], VOCAB) * 20.0
         return logits, [row, time + 1]
@@ -109,8 +113,12 @@ def test_trunk_takes_the_weights_of_torchvision():
     ours = ResNetTrunk((2, 2, 2)).eval()
     ours.load_torchvision(theirs.state_dict())
     grey = torch.rand(1, 1, 32, 64)
-    stem = torch.nn.Sequential(theirs.conv1, theirs.bn1, theirs.relu, theirs.maxpool, theirs.layer1, theirs.layer2)
-    layer2 = ours.layer2(ours.layer1(torch.nn.functional.max_pool2d(ours.bn1(ours.conv1(grey)).relu(), 3, 2, 1)))
+    stem = torch.nn.Sequential(
+        theirs.conv1, theirs.bn1, theirs.relu, theirs.maxpool, theirs.layer1, theirs.layer2
+    )
+    layer2 = ours.layer2(
+        ours.layer1(torch.nn.functional.max_pool2d(ours.bn1(ours.conv1(grey)).relu(), 3, 2, 1))
+    )
     torch.testing.assert_close(layer2, stem.eval()(grey.expand(1, 3, 32, 64)), atol=1e-4, rtol=1e-4)
 
 

@@ -1,0 +1,89 @@
+"""Promises of training: it can memorise, its optimizers step as their papers say, a checkpoint is complete."""
+
+import pytest
+import torch
+
+from im2latex.errors import ConfigError, DataError
+from im2latex.images import ImageSpec
+from im2latex.lit_model import LitModel
+from im2latex.models import ModelConfig
+from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, warmup_cosine
+from im2latex.tokenizer import BOS, EOS, PAD
+
+TINY = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
+VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *(f"t{index}" for index in range(8))]
+
+
+def make_module(optimizer: OptimizerConfig) -> LitModel:
+    torch.manual_seed(0)
+    return LitModel(TINY, optimizer, VOCAB, ImageSpec())
+
+
+def make_batch() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(3)
+    images = torch.rand(6, 1, 16, 32, generator=generator)
+    token_ids = torch.full((6, 8), PAD)
+    token_ids[:, 0] = BOS
+    for row, length in enumerate([2, 3, 4, 5, 6, 1]):
+        token_ids[row, 1 : length + 1] = torch.randint(4, len(VOCAB), (length,), generator=generator)
+        token_ids[row, length + 1] = EOS
+    return images, token_ids
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_one_batch_can_be_memorised(name):
+    config = OptimizerConfig(name=name, learning_rate=5e-3)
+    module = make_module(config)
+    optimizer = build_optimizer(module.model, config)
+    images, token_ids = make_batch()
+    for _ in range(150):
+        optimizer.zero_grad()
+        module.teacher_forced_loss(images, token_ids, 0.0).backward()
+        optimizer.step()
+    read, _ = module.eval().decoder()(images)
+    wanted = token_ids[:, 1:]
+    assert torch.equal(torch.nn.functional.pad(read, (0, wanted.shape[1] - read.shape[1])), wanted)
+
+
+def test_padding_does_not_change_the_loss():
+    module = make_module(OptimizerConfig()).eval()
+    images, token_ids = make_batch()
+    padded = torch.nn.functional.pad(token_ids, (0, 5), value=PAD)
+    torch.testing.assert_close(
+        module.teacher_forced_loss(images, token_ids, 0.1), module.teacher_forced_loss(images, padded, 0.1)
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 16, 40), (2, 40, 16), (1, 24, 24)])
+def test_orthogonalize_brings_all_singular_values_near_one(shape):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    values = torch.linalg.svdvals(orthogonalize(matrices))
+    assert values.max() < 1.3
+    assert values.median() > 0.65
+
+
+def test_every_parameter_is_optimized_once():
+    for name in ("adamw", "muon"):
+        module = make_module(OptimizerConfig(name=name))
+        groups = build_optimizer(module.model, OptimizerConfig(name=name)).param_groups
+        held = [id(parameter) for group in groups for parameter in group["params"]]
+        assert sorted(held) == sorted(id(parameter) for parameter in module.parameters())
+
+
+def test_learning_rate_rises_then_falls_to_its_floor():
+    config = OptimizerConfig(learning_rate=1e-3, final_learning_rate=1e-5, warmup_steps=10)
+    factor = warmup_cosine(config, 200)
+    assert factor(0) == pytest.approx(0.1)
+    assert max(factor(step) for step in range(200)) == factor(10) == 1.0
+    assert factor(200) == factor(10_000) == pytest.approx(0.01)
+
+
+def test_a_schedule_without_an_end_is_refused_with_its_cure():
+    with pytest.raises(ConfigError, match="total_steps"):
+        warmup_cosine(OptimizerConfig(), 0)
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+    (tmp_path / "x.ckpt").write_bytes(b"nothing of the kind")
+    with pytest.raises(DataError, match=r"x\.ckpt is no checkpoint"):
+        LitModel.load(tmp_path / "x.ckpt")

@@ -1,0 +1,98 @@
+"""Promises of a training run: exact resume, equal ranks, unknown flags refused, W&B never in the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from im2latex.lit_model import LitModel
+from im2latex.tests.packed_sets import make_packed_set
+
+SCRIPT = Path(__file__).parents[1] / "run_experiment.py"
+TINY = [
+    *("--model.trunk_blocks=[1,1,1]", "--model.d_model=32", "--model.decoder_layers=1", "--model.feedforward=64"),
+    *("--model.dropout=0.1", "--model.max_tokens=8", "--data.val_fraction=0.1", "--data.budget.max_samples=4"),
+    *("--optimizer.total_steps=1000", "--optimizer.warmup_steps=2", "--trainer.accelerator=cpu"),
+    *("--trainer.checkpoint_every_n_steps=1", "--trainer.limit_val_batches=1", "--trainer.limit_test_batches=1"),
+    "--trainer.devices=1",
+]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_packed_set(tmp_path_factory.mktemp("data") / "set", samples=60)
+
+
+def start(data: Path, out: Path, *flags: str, **environment: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(SCRIPT), *TINY, f"--data.path={data}", f"--out={out}", "--name=run", *flags]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output[-3000:]
+    return output
+
+
+def weights(out: Path) -> dict[str, Any]:
+    """Parameters and batch-norm statistics as training left them, not their average."""
+    checkpoint = torch.load(out / "run" / "last.ckpt", weights_only=True)
+    return {"step": checkpoint["global_step"], **checkpoint["current_model_state"]}
+
+
+def test_a_killed_run_goes_on_exactly_where_it_stopped(data, tmp_path):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+    process = start(data, killed, "--trainer.max_steps=1000")
+    while not (killed / "run" / "last.ckpt").exists():
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    until = f"--trainer.max_steps={weights(killed)['step'] + 4}"
+    finish(start(data, killed, until, f"--resume={killed / 'run' / 'last.ckpt'}"))
+    finish(start(data, whole, until))
+    resumed, undisturbed = weights(killed), weights(whole)
+    assert resumed["step"] == undisturbed["step"]
+    for name, value in undisturbed.items():
+        assert torch.equal(torch.as_tensor(resumed[name]), torch.as_tensor(value)), name
+
+
+def test_two_ranks_learn_what_one_learns_from_the_same_global_batch(data, tmp_path):
+    exact = ["--model.dropout=0", "--data.augment=false", "--trainer.max_steps=3", "--optimizer.name=adamw"]
+    output = finish(start(data, tmp_path / "two", *exact, "--trainer.devices=2"))
+    finish(start(data, tmp_path / "one", *exact, "--trainer.accumulate_grad_batches=2"))
+    two, one = weights(tmp_path / "two"), weights(tmp_path / "one")
+    assert two["step"] == one["step"] == 3
+    assert output.count("checkpoint:") == 1
+    for name, _ in LitModel.load(tmp_path / "one" / "run" / "last.ckpt").named_parameters():
+        torch.testing.assert_close(two[name], one[name], atol=2e-5, rtol=1e-3)
+
+
+def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration(data, tmp_path):
+    process = start(data, tmp_path, "--trainer.max_steps=2", "--trainer.val_every_n_steps=1", "--wandb=online",
+                    WANDB_API_KEY="", HOME=str(tmp_path), WANDB_MODE="")  # fmt: skip
+    output = finish(process)
+    folder = tmp_path / "run"
+    assert f"checkpoint: {folder / 'best.ckpt'}" in output
+    assert "test/edit_score" in output
+    assert "logging offline" in output
+    assert LitModel.load(folder / "best.ckpt").tokenizer.vocab == json.loads((data / "vocab.json").read_text())["vocab"]
+    assert list((folder / "samples").glob("*.png"))
+    assert "val/bleu" in (folder / "logs" / "metrics.csv").read_text().splitlines()[0]
+    assert "max_steps" in (folder / "logs" / "hparams.yaml").read_text()
+
+
+def test_an_unknown_flag_stops_the_run(data, tmp_path):
+    process = start(data, tmp_path, "--model.width=12")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "model.width" in output

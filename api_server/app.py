@@ -25,9 +25,9 @@ def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        model = im2latex.Predictor.load(settings.bundle or None) if predictor is None else predictor
+        model = predictor or im2latex.Predictor.load(settings.bundle or None)
+        await run_in_threadpool(model.warm_up)
         app.state.reader = Reader(model, metrics)
-        await run_in_threadpool(app.state.reader.warm_up)
         app.state.is_ready = True
         yield
         app.state.is_ready = False

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import Protocol
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from api_server.metrics import Metrics
 from api_server.schemas import Reading, Token
@@ -29,6 +29,7 @@ class ReadsFormulas(Protocol):
 
     @property
     def name(self) -> str: ...
+    def warm_up(self) -> None: ...
     def predict(self, image: Image.Image) -> ReadFormula: ...
 
 
@@ -39,13 +40,6 @@ class Reader:
         self.predictor = predictor
         self.metrics = metrics
         self.lock = threading.Lock()
-
-    def warm_up(self) -> None:
-        """Run the model on a small picture until it has its speed: its first two calls are the slow ones."""
-        image = Image.new("L", (96, 32), 255)
-        ImageDraw.Draw(image).text((8, 8), "x + 1", fill=0)
-        for _ in range(3):
-            self.predictor.predict(image)
 
     def read(self, data: bytes) -> Reading:
         """Read the bytes of a picture; raises ImageError when it cannot be read."""

@@ -26,7 +26,7 @@ class Reading(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     pred: str = Field(description="LaTeX as a person writes it.", examples=["\\frac{a}{b}"])
-    confidence: float = Field(ge=0, le=1, description="Probability the model gave the whole formula, 0 to 1.")
+    confidence: float = Field(ge=0, le=1, description="Geometric mean of the tokens' probabilities, 0 to 1.")
     tokens: list[Token] = Field(description="The canonical tokens, in order.")
     model: str = Field(description="Name of the model that read the picture.")
     seconds: float = Field(ge=0, description="Time the model took, in seconds.")

@@ -30,10 +30,14 @@ class FakePredictor:
     def __init__(self, failure: Exception | None = None) -> None:
         self.sizes: list[tuple[int, int]] = []
         self.failure = failure
+        self.is_warm = False
+
+    def warm_up(self) -> None:
+        self.is_warm = True
 
     def predict(self, image: Image.Image) -> FakePrediction:
         self.sizes.append(image.size)
-        if self.failure is not None and len(self.sizes) > 3:   # the first three calls warm up
+        if self.failure is not None:
             raise self.failure
         return FakePrediction()
 

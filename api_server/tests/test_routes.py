@@ -157,13 +157,12 @@ def test_reading_stops_at_the_limit_when_no_length_is_declared():
         check_problem(client.post("/v1/predict", content=chunks, headers=headers), 413, "upload_too_large")
 
 
-def test_the_model_sees_each_picture_once():
+def test_the_model_is_warm_and_sees_each_picture_once():
     predictor = FakePredictor()
     with serving(predictor=predictor) as client:
-        warm = len(predictor.sizes)
+        assert predictor.is_warm
         client.post("/v1/predict", files={"file": picture(size=(70, 50))})
-    assert warm > 0
-    assert predictor.sizes[warm:] == [(70, 50)]
+    assert predictor.sizes == [(70, 50)]
 
 
 def test_ready_only_between_warm_up_and_shutdown():

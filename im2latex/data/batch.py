@@ -11,9 +11,9 @@ from pathlib import Path
 from PIL import Image
 
 from im2latex.data.look import Look
-from im2latex.data.raster import crop, is_cut, rasterise
+from im2latex.data.raster import rasterise
 from im2latex.data.risky import is_risky
-from im2latex.data.tex import run_latex
+from im2latex.data.tex import NO_PAGE, run_latex
 
 _LACKING = re.compile(r"Undefined control sequence|Environment \S+ undefined")
 
@@ -44,32 +44,30 @@ def _render(formulas: Mapping[int, str], look: Look, *, with_amsmath: bool) -> O
     waiting = [[n] for n in formulas if n not in set(together)] + [together]
     while waiting:
         numbers = waiting.pop()
-        if not numbers:
-            continue
-        stopped_at = _run({n: formulas[n] for n in numbers}, look, outcome, with_amsmath=with_amsmath)
-        if stopped_at is not None:
-            waiting += [[stopped_at], [n for n in numbers if n != stopped_at]]
+        if numbers:
+            waiting += _run({n: formulas[n] for n in numbers}, look, outcome, with_amsmath=with_amsmath)
     return outcome
 
 
-def _run(formulas: Mapping[int, str], look: Look, outcome: Outcome, *, with_amsmath: bool) -> int | None:
-    """One run of LaTeX into the outcome; or nothing of it, and the formula without which to run again."""
+def _run(formulas: Mapping[int, str], look: Look, outcome: Outcome, *, with_amsmath: bool) -> list[list[int]]:
+    """One run of LaTeX into the outcome; or, if one formula spoiled it, the parts in which to try again."""
     with tempfile.TemporaryDirectory(prefix="im2latex-") as folder:
         run = run_latex(formulas, look, Path(folder), with_amsmath=with_amsmath)
-    if run.stopped_at is not None and len(formulas) > 1:
-        return run.stopped_at
+    numbers = list(formulas)
+    if run.pdf is None and len(numbers) > 1:
+        if run.stopped_at is not None:
+            return [[run.stopped_at], [n for n in numbers if n != run.stopped_at]]
+        middle = len(numbers) // 2
+        return [numbers[:middle], numbers[middle:]]
     outcome.errors |= run.errors
-    for number, page in rasterise(run.pdf, look) if run.pdf is not None else ():
-        if number in run.errors:
+    for number, picture in rasterise(run.pdf, look) if run.pdf is not None else ():
+        if number not in formulas or number in run.errors:
             continue
-        image = crop(page, look)
-        if image is None:
-            outcome.errors[number] = "the formula shows nothing"
-        elif is_cut(page):
-            outcome.errors[number] = "ink leaves the page"
+        if isinstance(picture, str):
+            outcome.errors[number] = picture
         else:
-            outcome.images[number] = image
-    for number in formulas:
+            outcome.images[number] = picture
+    for number in numbers:
         if number not in outcome.images:
-            outcome.errors.setdefault(number, "the formula ended the document")
-    return None
+            outcome.errors.setdefault(number, NO_PAGE)
+    return []

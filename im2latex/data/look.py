@@ -21,4 +21,3 @@ class Look:
     dpi: int = 200
     margin: int = 8  # pixels of paper around the ink, before halving
     halve: bool = True
-    paper: int = 20  # points of paper around the box of a formula: ink may leave the box by so much

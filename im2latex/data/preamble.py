@@ -2,12 +2,12 @@ r"""The LaTeX around the formulas: two preambles, and the macros that put each f
 
 The official pictures were made without amsmath, which scales the big operators at 12 pt and changes `\big`.
 So PLAIN defines the commonest amsmath commands itself; AMS has all of amsmath, for formulas that need more,
-with the look put back.
+with the look put back. All is read with `@` as a letter, so that no formula can name what is defined here.
 """
 
 _KEEP = r"""
-\let\kernelwidehat\widehat \let\kernelwidetilde\widetilde
-\let\kernelmatrix\matrix \let\kernelpmatrix\pmatrix \let\kernelcases\cases
+\let\kernel@widehat\widehat \let\kernel@widetilde\widetilde
+\let\kernel@matrix\matrix \let\kernel@pmatrix\pmatrix \let\kernel@cases\cases
 """
 
 _FONTS = r"""
@@ -18,20 +18,17 @@ _FONTS = r"""
 # What amsfonts and amsmath change of the standard look, put back as the LaTeX kernel has it.
 _STANDARD_LOOK = r"""
 \DeclareFontShape{OMX}{cmex}{m}{n}{<->sfixed*cmex10}{} % one size of big operators
-\makeatletter
 \def\hbar{{\mathchar'26\mkern-9muh}}
-\let\widehat\kernelwidehat \let\widetilde\kernelwidetilde
+\let\widehat\kernel@widehat \let\widetilde\kernel@widetilde
 \def\big#1{{\hbox{$\left#1\vbox to8.5\p@{}\right.\n@space$}}}
 \def\Big#1{{\hbox{$\left#1\vbox to11.5\p@{}\right.\n@space$}}}
 \def\bigg#1{{\hbox{$\left#1\vbox to14.5\p@{}\right.\n@space$}}}
 \def\Bigg#1{{\hbox{$\left#1\vbox to17.5\p@{}\right.\n@space$}}}
-\makeatother
 """
 
 # The commonest commands of amsmath, in the terms of the kernel.
 _COMMANDS = r"""
 \usepackage{amstext,amsbsy}
-\makeatletter
 \def\operatorname{\@ifstar{\operator@withlimits}{\operator@nolimits}}
 \def\operator@withlimits#1{\mathop{\operator@font #1}}
 \def\operator@nolimits#1{\mathop{\operator@font #1}\nolimits}
@@ -42,72 +39,71 @@ _COMMANDS = r"""
 \DeclareMathDelimiter{\rvert}{\mathclose}{symbols}{"6A}{largesymbols}{"0C}
 \DeclareMathDelimiter{\lVert}{\mathopen}{symbols}{"6B}{largesymbols}{"0D}
 \DeclareMathDelimiter{\rVert}{\mathclose}{symbols}{"6B}{largesymbols}{"0D}
-\makeatother
 """
 
 # Every matrix in the official pictures is a `\matrix{.. \cr}` of plain TeX, which keeps its meaning here: so that
 # is the look of the environments too. The environment cases is that of amsmath.
 _MATRICES = r"""
-\makeatletter
-\def\openmatrix{\null\,\vcenter\bgroup\normalbaselines\m@th\let\\\matrixcr
+\def\math@openmatrix{\null\,\vcenter\bgroup\normalbaselines\m@th\let\\\math@matrixcr
   \ialign\bgroup\hfil$##$\hfil&&\quad\hfil$##$\hfil\crcr
     \mathstrut\crcr\noalign{\kern-\baselineskip}}
-\def\closematrix{\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}\egroup\egroup\,}
-\def\matrixcr{{\ifnum0=`}\fi\@ifstar\matrixcr@\matrixcr@}
-\def\matrixcr@{\@ifnextchar[\matrixcr@skip{\ifnum0=`{\fi}\cr}}
-\def\matrixcr@skip[#1]{\ifnum0=`{\fi}\cr\noalign{\vskip#1}}
-\def\opencases{\left\lbrace\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}
-\def\either#1{\def\@tempa{#1}%
+\def\math@closematrix{\crcr\mathstrut\crcr\noalign{\kern-\baselineskip}\egroup\egroup\,}
+\def\math@matrixcr{{\ifnum0=`}\fi\@ifstar\math@matrixcr@\math@matrixcr@}
+\def\math@matrixcr@{\@ifnextchar[\math@matrixcr@skip{\ifnum0=`{\fi}\cr}}
+\def\math@matrixcr@skip[#1]{\ifnum0=`{\fi}\cr\noalign{\vskip#1}}
+\def\math@opencases{\left\lbrace\def\arraystretch{1.2}\array{@{}l@{\quad}l@{}}}
+\def\math@either#1{\def\@tempa{#1}%
   \ifx\@tempa\@currenvir \expandafter\@firstoftwo \else \expandafter\@secondoftwo \fi}
-\def\matrix{\either{matrix}\openmatrix\kernelmatrix}
-\def\pmatrix{\either{pmatrix}{\left(\openmatrix}\kernelpmatrix}
-\def\cases{\either{cases}\opencases\kernelcases}
-\def\bmatrix{\left[\openmatrix}
-\def\Bmatrix{\left\lbrace\openmatrix}
-\def\vmatrix{\left\vert\openmatrix}
-\def\Vmatrix{\left\Vert\openmatrix}
-\def\endmatrix{\closematrix}
-\def\endpmatrix{\closematrix\right)}
-\def\endbmatrix{\closematrix\right]}
-\def\endBmatrix{\closematrix\right\rbrace}
-\def\endvmatrix{\closematrix\right\vert}
-\def\endVmatrix{\closematrix\right\Vert}
+\def\matrix{\math@either{matrix}\math@openmatrix\kernel@matrix}
+\def\pmatrix{\math@either{pmatrix}{\left(\math@openmatrix}\kernel@pmatrix}
+\def\cases{\math@either{cases}\math@opencases\kernel@cases}
+\def\bmatrix{\left[\math@openmatrix}
+\def\Bmatrix{\left\lbrace\math@openmatrix}
+\def\vmatrix{\left\vert\math@openmatrix}
+\def\Vmatrix{\left\Vert\math@openmatrix}
+\def\endmatrix{\math@closematrix}
+\def\endpmatrix{\math@closematrix\right)}
+\def\endbmatrix{\math@closematrix\right]}
+\def\endBmatrix{\math@closematrix\right\rbrace}
+\def\endvmatrix{\math@closematrix\right\vert}
+\def\endVmatrix{\math@closematrix\right\Vert}
 \def\endcases{\endarray\right.}
-\makeatother
 """
 
 _PAGES = r"""
 \newlinechar=`\^^J \nofiles
 \hfuzz=\maxdimen \hbadness=10000 \vbadness=10000
 \hoffset=-1in \voffset=-1in
-\newcount\formulanumber \newcount\pixels \newbox\formulabox
-\newdimen\onepixel \newdimen\naturalwidth \newdimen\paper
+\newcount\page@number \newcount\page@pixels \newbox\page@box
+\newdimen\page@pixel \newdimen\page@width \newdimen\page@paper
 \def\beginformula#1{%
-  \formulanumber=#1 \message{^^Jim2latex-formula #1^^J}%
-  \global\naturalwidth=0pt
-  \setbox\formulabox\vbox\bgroup
+  \page@number=#1 \message{^^Jim2latex-formula #1^^J}%
+  \global\page@width=0pt
+  \setbox\page@box\vbox\bgroup
     \abovedisplayskip=0pt \belowdisplayskip=0pt
     \abovedisplayshortskip=0pt \belowdisplayshortskip=0pt
     \topskip=0pt \parindent=0pt
-    \opendisplay}
+    \page@open}
 % Outer: TeX refuses to take \endformula into an argument that a formula left open.
 \outer\def\endformula{%
-    \closedisplay \par
+    \page@close \par
     \unskip\unpenalty \setbox0=\lastbox % a display that does not fit sticks out of its box: measure it
-    \ifvoid0 \else \setbox1=\hbox{\unhcopy0}\global\naturalwidth=\wd1 \box0 \fi
+    \ifvoid0 \else \setbox1=\hbox{\unhcopy0}\global\page@width=\wd1 \box0 \fi
   \egroup
-  \ifnum\currentgrouplevel=0 \ifvmode \shipformula \else \endrun \fi \else \endrun \fi}
+  \ifnum\currentgrouplevel=0 \ifvmode \page@ship \else \page@end \fi \else \page@end \fi}
 % A formula that left a group open would harm its neighbours. Only a fatal error ends the run at once.
-\def\endrun{\read-1 to\nothing}
-\def\shipformula{%
-  \ifdim\naturalwidth<\hsize \naturalwidth=\hsize \fi
-  \topixels\pdfpagewidth{\naturalwidth}%
-  \topixels\pdfpageheight{\ht\formulabox+\dp\formulabox}%
+\def\page@end{\read-1 to\page@nothing}
+\def\page@ship{%
+  \ifdim\page@width<\hsize \page@width=\hsize \fi
+  \page@topixels\pdfpagewidth{\page@width}%
+  \page@topixels\pdfpageheight{\ht\page@box+\dp\page@box}%
   \shipout\vbox{%
-    \pdfdest name{\the\formulanumber} fit % the mark by which the page is found again
-    \kern\paper \moveright\paper\box\formulabox}}
-\def\topixels#1#2{\pixels=\numexpr\dimexpr#2+\paper+\paper\relax/\onepixel+1\relax #1=\pixels\onepixel}
+    \pdfdest name{\the\page@number} fit % the mark by which the page is found again
+    \kern\page@paper \moveright\page@paper\box\page@box}}
+\def\page@topixels#1#2{%
+  \page@pixels=\numexpr\dimexpr#2+\page@paper+\page@paper\relax/\page@pixel+1\relax
+  #1=\page@pixels\page@pixel}
 """
 
-PLAIN = "\n".join([_KEEP, _FONTS, _STANDARD_LOOK, _COMMANDS, _MATRICES, _PAGES])
-AMS = "\n".join([_KEEP, r"\usepackage{amsmath}", _FONTS, _STANDARD_LOOK, _MATRICES, _PAGES])
+PLAIN = "".join([_KEEP, _FONTS, _STANDARD_LOOK, _COMMANDS, _MATRICES, _PAGES])
+AMS = "".join([_KEEP, r"\usepackage{amsmath}", _FONTS, _STANDARD_LOOK, _MATRICES, _PAGES])

@@ -11,36 +11,54 @@ from PIL import Image, ImageOps
 
 from im2latex.data.look import Look
 
+MAX_PIXELS = 16_000_000  # a page beyond this is a mistake or an attack: nothing is drawn
 
-def rasterise(pdf: bytes, look: Look) -> Iterator[tuple[int, Image.Image]]:
-    """The number of each formula in the PDF and its whole page, mode "L", black on white."""
+
+def rasterise(pdf: bytes, look: Look) -> Iterator[tuple[int, Image.Image | str]]:
+    """The number of each formula in the PDF, and its picture (mode "L") or what forbids to make one."""
     document = pypdfium2.PdfDocument(pdf)
     try:
         for number, index in _find_pages(document).items():
             page = document[index]
-            yield number, page.render(scale=look.dpi / 72, grayscale=True).to_pil()
+            yield number, _draw(page, look)
             page.close()
     finally:
         document.close()
 
 
-def crop(page: Image.Image, look: Look) -> Image.Image | None:
+def _draw(page: pypdfium2.PdfPage, look: Look) -> Image.Image | str:
+    scale = look.dpi / 72
+    width, height = page.get_size()
+    if width * height * scale**2 > MAX_PIXELS:
+        return "the formula is too large"
+    if not _holds_all(page):
+        return "the formula sticks out of its page"
+    image: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
+    return _crop(image, look) or "the formula shows nothing"
+
+
+def _crop(image: Image.Image, look: Look) -> Image.Image | None:
     """The ink and its margin, halved if the look says so; None when there is no ink."""
-    box = ImageOps.invert(page).getbbox()
+    box = ImageOps.invert(image).getbbox()
     if box is None:
         return None
-    image = ImageOps.expand(page.crop(box), look.margin, fill=255)
+    image = ImageOps.expand(image.crop(box), look.margin, fill=255)
     if not look.halve:
         return image
     width, height = image.size
     return image.resize((max(1, width // 2), max(1, height // 2)), Image.Resampling.LANCZOS)
 
 
-def is_cut(page: Image.Image) -> bool:
-    """True when ink touches the edge of the page: some of it may lie outside."""
-    box = ImageOps.invert(page).getbbox()
-    width, height = page.size
-    return box is not None and (box[0] == 0 or box[1] == 0 or box[2] == width or box[3] == height)
+def _holds_all(page: pypdfium2.PdfPage) -> bool:
+    """True when every letter and rule lies on the page: else the picture would silently lack it."""
+    width, height = page.get_size()
+    left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+    for index in range(pdfium.FPDFPage_CountObjects(page)):
+        item = pdfium.FPDFPage_GetObject(page, index)
+        pdfium.FPDFPageObj_GetBounds(item, left, bottom, right, top)
+        if left.value < 0 or bottom.value < 0 or right.value > width or top.value > height:
+            return False
+    return True
 
 
 def _find_pages(document: pypdfium2.PdfDocument) -> dict[int, int]:
@@ -49,9 +67,9 @@ def _find_pages(document: pypdfium2.PdfDocument) -> dict[int, int]:
     for index in range(pdfium.FPDF_CountNamedDests(document)):
         length = ctypes.c_long(0)
         pdfium.FPDF_GetNamedDest(document, index, None, length)
-        name = ctypes.create_string_buffer(length.value)
-        destination = pdfium.FPDF_GetNamedDest(document, index, name, length)
-        pages[int(name.raw.decode("utf-16-le").rstrip("\0"))] = pdfium.FPDFDest_GetDestPageIndex(
-            document, destination
-        )
+        buffer = ctypes.create_string_buffer(length.value)
+        destination = pdfium.FPDF_GetNamedDest(document, index, buffer, length)
+        name = buffer.raw.decode("utf-16-le", errors="replace").rstrip("\0")
+        if name.isdecimal():  # other names are the formula's own
+            pages[int(name)] = pdfium.FPDFDest_GetDestPageIndex(document, destination)
     return pages

@@ -25,9 +25,7 @@ from im2latex.errors import RenderError
 
 __all__ = ["Look", "Rendered", "Renderer", "render_formulas"]
 
-_BATCH = (
-    256  # formulas a LaTeX run: enough to share its start, few enough to repeat when one of them spoils it
-)
+_BATCH = 256  # formulas a LaTeX run: enough to share its start, few enough to repeat when one of them spoils it
 
 
 @dataclass(frozen=True)

@@ -5,22 +5,22 @@ Nothing is refused here: a formula that says `\gdef` or `\end{document}` is rend
 
 import re
 
-_CONTROL = re.compile(r"\\([A-Za-z@]+|.)", re.DOTALL)
+_CONTROL = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _HIDDEN = re.compile(r"\^\^|\$\$|\\(?:begin|end)\s*\{\s*(?:document|figure|table|verbatim|filecontents)")
 
 # Commands that define, assign beyond their group, read, write, talk, end the run, or take groups apart.
 _NAMES = re.compile(
     r"""
-    [a-zA-Z]*def | let | futurelet | global\w* | csname | expandafter | after\w* | new(?!line$)\w* | renew\w*
-    | provide\w* | Declare\w* | set(?!minus$)\w* | addto\w* | (?:ref)?stepcounter | savebox | [a-z]*code
+    [a-z]*def | let | futurelet | global\w* | csname | expandafter | after\w* | new(?!line$)\w* | renew\w*
+    | provide\w* | declare\w* | set(?!minus$)\w* | add\w* | (?:ref)?stepcounter | savebox | [a-z]*code | expl\w*
     | write\w* | immediate | open\w* | close\w* | read\w* | input\w* | include\w* | endinput | scantokens
-    | special | pdf\w* | shipout | output\w* | every\w* | At[A-Z]\w* | document | enddocument | @@end
-    | stop | dump | usepackage | RequirePackage | makeat\w* | [a-z]+mode | [a-z]*message | type\w* | show\w*
-    | tracing\w* | begingroup | endgroup | bgroup | egroup | [a-z]*fontdimen | font | [a-z]*char | page\w*
-    | verb | bibliography | tableofcontents | insert | vadjust | marks? | footnote\w* | marginpar
-    | hyphenation | patterns | [()\[\]]
+    | special | pdf\w* | shipout | output\w* | every\w* | at(?:begin|end)\w* | (?:end)?document | stop | dump
+    | usepackage | requirepackage | (?:batch|nonstop|scroll|errorstop)mode | [a-z]*message | type\w* | show\w*
+    | tracing\w* | (?:begin|end)group | bgroup | egroup | font | fontdimen | (?:hyphen|skew)char | page\w*
+    | makeat\w* | verb | bibliography | tableofcontents | insert | vadjust | marks? | footnote\w* | marginpar
+    | hyphenation | patterns | (?:begin|end)formula | [()\[\]]
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
 
 

@@ -9,15 +9,13 @@ import re
 _LENGTH = re.compile(
     r"""( \\(?:hspace|vspace)\s*\*?\s*\{ | \\\\\s*\[
         | \\(?:hskip|vskip|kern|mkern|mskip|raise|lower|rule|raisebox)\b\s*\{? )
-        \s*( [-+]?[\d.\s]*\d[\d.\s]*[a-z]\s[a-z] )(?![a-z])""",
+        \s*( [-+]?[\d.\s]*\d[\d.\s]* (?:p\st|c\sm|m\sm|i\sn|e\sm|e\sx|m\su|b\sp|p\sc|d\sd|c\sc|s\sp) )(?![a-z])""",
     re.VERBOSE,
 )
 _TOKENS = re.compile(
     r"(?:\\(?:begin|end)\{\S+\}|\\[A-Za-z]+\*?|\\.|\S)(?: (?:\\(?:begin|end)\{\S+\}|\\[A-Za-z]+\*?|\\.|\S))*"
 )
-_SPACED_TEXT = re.compile(
-    r"(\\(?:text(?:rm|bf|it|sf|tt|sc|up|sl|md|normal)?|mbox|hbox|emph) \{)((?: [^\s\\{}$])+) \}"
-)
+_SPACED_TEXT = re.compile(r"(\\(?:text(?:rm|bf|it|sf|tt|sc|up|sl|md|normal)?|mbox|hbox|emph) \{)((?: [^\s\\{}$])+) \}")
 
 
 def close_up(formula: str) -> str:

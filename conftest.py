@@ -1,0 +1,37 @@
+"""Tests that need a tool beside Python: skipped with a loud line where it is missing, a failure in CI."""
+
+import os
+import shutil
+
+import pytest
+
+# marker: (commands, any of which will do; the Debian packages that bring them)
+TOOLS = {
+    "needs_latex": (
+        ("pdflatex",),
+        "texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science",
+    ),
+    "needs_browser": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
+    "needs_container": (("docker", "podman"), "docker.io"),
+}
+MISSING = "missing tool: "
+
+
+def pytest_runtest_setup(item):
+    """Skip, or in CI fail, a test whose tool is missing."""
+    for marker, (commands, packages) in TOOLS.items():
+        if item.get_closest_marker(marker) is None or any(map(shutil.which, commands)):
+            continue
+        message = f"{MISSING}{' or '.join(commands)}; on Debian or Ubuntu: apt-get install {packages}"
+        if os.environ.get("CI"):
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say at the end, and loudly, how many tests did not run for want of which package."""
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    for reason in sorted({reason for reason in reasons if MISSING in reason}):
+        terminalreporter.write_line(
+            f"!!! {reasons.count(reason)} TESTS NOT RUN, {reason.removeprefix('Skipped: ')}", yellow=True, bold=True
+        )

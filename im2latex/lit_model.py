@@ -13,14 +13,16 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
 from im2latex import metrics
+from im2latex.bundle import Bundle, load_bundle
 from im2latex.data.dataset import FormulaBatch
 from im2latex.decoding import Decoder
-from im2latex.errors import DataError
+from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.models import ModelConfig, build_model
 from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
 from im2latex.tokenizer import PAD, Tokenizer
 
+ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias")  # a row a token
 Pairs = list[tuple[list[str], list[str]]]
 
 
@@ -67,6 +69,26 @@ class LitModel(lightning.LightningModule):
         )
         module.load_state_dict(checkpoint["state_dict"])
         return module.eval()
+
+    def take_weights(self, path: str | Path) -> None:
+        """Begin with the weights of a checkpoint, or of a bundle (`.pt`); ConfigError if the sizes differ.
+
+        Tokens are matched by name: one that the source does not know keeps its fresh embedding.
+        """
+        source = load_bundle(path) if str(path).endswith(".pt") else LitModel.load(path)
+        weights = source.decoder.state_dict() if isinstance(source, Bundle) else source.state_dict()
+        known = {token: row for row, token in enumerate(source.tokenizer.vocab)}
+        here = torch.tensor([row for row, token in enumerate(self.tokenizer.vocab) if token in known])
+        there = torch.tensor([known[token] for token in self.tokenizer.vocab if token in known])
+        for name, own in self.state_dict().items():
+            given = weights.get(name)
+            of_tokens = name in ROWS_OF_TOKENS
+            if given is None or given.shape[of_tokens:] != own.shape[of_tokens:]:
+                raise ConfigError(f"{Path(path).name} does not fit this model: {name} is missing or of another size")
+            if of_tokens:
+                own[here] = given[there].to(own.dtype)
+            else:
+                own.copy_(given)
 
     def decoder(self) -> Decoder:
         """The decoder over this model: the module that validation runs and that export scripts."""

@@ -21,7 +21,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 from im2latex.callbacks import SamplePredictions, Throughput
 from im2latex.data.augment import Augment, AugmentConfig
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
-from im2latex.errors import ConfigError, Im2LatexError
+from im2latex.errors import Im2LatexError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
 from im2latex.models import ModelConfig
@@ -71,7 +71,7 @@ class Experiment:
     """Folder of the run under `out`; None: date and time."""
     wandb: Literal["off", "offline", "online"] = "off"
     init: str | None = None
-    """Checkpoint to take the weights from (same vocabulary); optimizer, schedule and data begin anew."""
+    """Checkpoint or bundle to take the weights from; optimizer, schedule and place in the data begin anew."""
     resume: str | None = None
     """Checkpoint to go on from: weights, optimizer, schedule and place in the data."""
 
@@ -85,7 +85,7 @@ def run(experiment: Experiment) -> dict[str, float]:
         experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed
     )
     if experiment.init:
-        _take_weights(module, experiment.init)
+        module.take_weights(experiment.init)
     if experiment.trainer.compile:
         module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
     best = ModelCheckpoint(folder, "best", monitor="val/edit_score", mode="max", enable_version_counter=False)
@@ -151,16 +151,6 @@ def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
     for logger in loggers:
         logger.log_hyperparams(asdict(experiment))
     return loggers
-
-
-def _take_weights(module: LitModel, path: str) -> None:
-    source = LitModel.load(path)
-    if source.tokenizer.vocab != module.tokenizer.vocab:
-        raise ConfigError(
-            f"--init has a vocabulary of {len(source.tokenizer)} tokens, the data one of {len(module.tokenizer)}:"
-            " they must be equal"
-        )
-    module.load_state_dict(source.state_dict())
 
 
 def parse(arguments: list[str]) -> Experiment:

@@ -91,7 +91,7 @@ class ResNetTransformer(nn.Module):
         return self._logits(hidden).squeeze(1), after
 
     def _embed(self, token_ids: Tensor, position: int) -> Tensor:
-        embedded = self.embedding(token_ids) * math.sqrt(self.d_model)  # (B, T, D)
+        embedded: Tensor = self.embedding(token_ids) * math.sqrt(self.d_model)  # (B, T, D)
         end = position + token_ids.shape[1]
         positions = positions_1d(end, self.d_model, token_ids.device)[position:]
         return embedded + positions.to(embedded.dtype)

@@ -1,8 +1,11 @@
 """Promises of training: it can memorise, its optimizers step as their papers say, a checkpoint is complete."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from im2latex.bundle import save_bundle
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
@@ -81,6 +84,26 @@ def test_learning_rate_rises_then_falls_to_its_floor():
 def test_a_schedule_without_an_end_is_refused_with_its_cure():
     with pytest.raises(ConfigError, match="total_steps"):
         warmup_cosine(OptimizerConfig(), 0)
+
+
+def test_a_warm_start_matches_tokens_by_name_and_takes_bundles_too(tmp_path):
+    source = make_module(OptimizerConfig())
+    save_bundle(tmp_path / "source.pt", source.decoder(), source.tokenizer, ImageSpec(), {})
+    vocab = [*VOCAB[:4], "new", *VOCAB[:3:-1]]
+    taker = LitModel(TINY, OptimizerConfig(), vocab, ImageSpec())
+    taker.take_weights(tmp_path / "source.pt")
+    rounding = {"rtol": 1e-2, "atol": 1e-2}  # a bundle keeps bfloat16
+    taken, given = taker.model.embedding.weight, source.model.embedding.weight
+    torch.testing.assert_close(taken[vocab.index("t2")], given[VOCAB.index("t2")], **rounding)
+    torch.testing.assert_close(taker.model.trunk.conv1.weight, source.model.trunk.conv1.weight, **rounding)
+
+
+def test_a_warm_start_from_another_size_is_refused(tmp_path):
+    source = make_module(OptimizerConfig())
+    save_bundle(tmp_path / "source.pt", source.decoder(), source.tokenizer, ImageSpec(), {})
+    wider = LitModel(replace(TINY, feedforward=96), OptimizerConfig(), VOCAB, ImageSpec())
+    with pytest.raises(ConfigError, match=r"layers\.0\.expand"):
+        wider.take_weights(tmp_path / "source.pt")
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):

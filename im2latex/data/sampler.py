@@ -109,17 +109,18 @@ class BucketBatchSampler:
 
     def __iter__(self) -> Iterator[Batch]:
         """Batches of this rank from `first_batch` on; iterating once more starts at 0 again."""
+        # A generator: DataLoader asks twice for an iterator and throws the first away, unused.
         first, self.first_batch = self.first_batch, 0
-        return iter(self._order()[self.rank :: self.world_size][first:])
+        yield from self._order()[self.rank :: self.world_size][first:]
 
     def _identity(self) -> dict[str, Any]:
         samples = sum(len(members) for members, _ in self._buckets)
         return {
-            "batches": self._length,
             "samples": samples,
+            "world_size": self.world_size,
             "seed": self.seed,
             "shuffle": self.shuffle,
-            "world_size": self.world_size,
+            "batches": self._length,
         }
 
     def _order(self) -> list[Batch]:

@@ -1,4 +1,4 @@
-"""Promises of the tokenizer: ids and tokens go back and forth, specials stay hidden, the vocabulary is stable."""
+"""Promises of the tokenizer: ids and tokens go back and forth, specials stay hidden, the order is fixed."""
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,9 @@ def test_vocabulary_holds_frequent_tokens_first_and_drops_rare_ones() -> None:
     assert Tokenizer.build(reversed(corpus), min_count=2).vocab == Tokenizer.build(corpus, min_count=2).vocab
 
 
-@pytest.mark.parametrize("vocab", [["x"], [], ["<bos>", "<pad>", "<eos>", "<unk>"], [*Tokenizer.SPECIALS, "x", "x"]])
+@pytest.mark.parametrize(
+    "vocab", [["x"], [], ["<bos>", "<pad>", "<eos>", "<unk>"], [*Tokenizer.SPECIALS, "x", "x"]]
+)
 def test_a_vocabulary_without_specials_or_with_repeats_is_refused(vocab: list[str]) -> None:
     with pytest.raises(BundleError, match="vocab must"):
         Tokenizer(vocab)

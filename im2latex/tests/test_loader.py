@@ -1,0 +1,97 @@
+"""Promises of the loader: batches are padded with paper and PAD; augmentation depends on the sample alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from im2latex.data.dataset import FormulaBatch, FormulaImages
+from im2latex.data.loader import FormulaBatches, ResumableLoader
+from im2latex.data.packed import read_tokenizer
+from im2latex.data.sampler import BatchBudget, BucketBatchSampler, round_up
+from im2latex.images import ImageSpec, prepare
+from im2latex.tests.packed_sets import make_packed_set
+from im2latex.tokenizer import BOS, EOS, PAD
+
+SPEC = ImageSpec()
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> FormulaImages:
+    folder = make_packed_set(tmp_path_factory.mktemp("packed") / "set", 40)
+    return FormulaImages(folder, read_tokenizer(folder))
+
+
+def speckle(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """An augmentation that leaves a trace of its generator in every picture."""
+    pixels = np.asarray(image).copy()
+    pixels[2:6, 2:20] = generator.integers(0, 255, (4, 18))
+    return Image.fromarray(pixels)
+
+
+def make_loader(samples: FormulaImages, budget: BatchBudget, workers: int, epoch: int) -> ResumableLoader:
+    sampler = BucketBatchSampler(samples.sizes, samples.lengths, budget=budget, seed=1)
+    sampler.set_epoch(epoch)
+    return ResumableLoader(FormulaBatches(samples, SPEC, speckle, seed=1), sampler, workers)
+
+
+def ink_of_samples(loader: ResumableLoader) -> dict[int, float]:
+    return {
+        int(index): float(image.double().sum())
+        for batch in loader
+        for index, image in zip(batch.indices, batch.images, strict=True)
+    }
+
+
+def test_a_batch_holds_prepared_pictures_on_paper_and_formulas_between_bos_and_eos(
+    samples: FormulaImages,
+) -> None:
+    batch = FormulaBatches(samples, SPEC).__getitems__([3, 8, 21])
+    assert batch.images.dtype == torch.float32
+    assert batch.token_ids.dtype == batch.indices.dtype == torch.int64
+    assert batch.indices.tolist() == [3, 8, 21]
+    for place, index in enumerate([3, 8, 21]):
+        image, token_ids = samples[index]
+        prepared = prepare(image, SPEC)
+        _, height, width = prepared.shape
+        assert torch.equal(batch.images[place, :, :height, :width], prepared)
+        assert batch.images[place].sum() == prepared.sum()  # nothing but paper around it
+        length = len(token_ids) + 2
+        assert batch.token_ids[place, :length].tolist() == [BOS, *token_ids, EOS]
+        assert set(batch.token_ids[place, length:].tolist()) <= {PAD}
+
+
+def test_padded_sizes_are_on_the_grid_so_that_few_occur(samples: FormulaImages) -> None:
+    height, width = FormulaBatches(samples, SPEC).__getitems__(list(range(10))).images.shape[2:]
+    assert (round_up(height), round_up(width)) == (height, width)
+
+
+@pytest.mark.parametrize(("budget", "workers"), [(BatchBudget(max_samples=3), 0), (BatchBudget(), 2)])
+def test_augmentation_of_a_sample_is_the_same_in_any_batch_and_any_worker(
+    samples: FormulaImages, budget: BatchBudget, workers: int
+) -> None:
+    expected = ink_of_samples(make_loader(samples, BatchBudget(max_samples=1), 0, epoch=2))
+    assert ink_of_samples(make_loader(samples, budget, workers, epoch=2)) == pytest.approx(expected)
+
+
+def test_augmentation_changes_from_epoch_to_epoch(samples: FormulaImages) -> None:
+    first = ink_of_samples(make_loader(samples, BatchBudget(), 0, epoch=0))
+    second = ink_of_samples(make_loader(samples, BatchBudget(), 0, epoch=1))
+    assert sum(first[index] != second[index] for index in first) > len(first) / 2
+
+
+def test_the_state_counts_batches_handed_out_and_a_new_loader_goes_on_there(samples: FormulaImages) -> None:
+    def indices(batches: list[FormulaBatch]) -> list[list[int]]:
+        return [batch.indices.tolist() for batch in batches]
+
+    loader = make_loader(samples, BatchBudget(max_samples=4), 2, epoch=1)
+    iterator = iter(loader)
+    handed_out = [next(iterator) for _ in range(3)]  # the workers are further ahead by now
+    state = loader.state_dict()
+    rest = list(iterator)
+    fresh = make_loader(samples, BatchBudget(max_samples=4), 2, epoch=0)
+    fresh.load_state_dict(state)
+    assert indices(list(fresh)) == indices(rest)
+    assert len(handed_out) + len(rest) == len(fresh) == len(loader)

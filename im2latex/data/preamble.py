@@ -10,14 +10,15 @@ _KEEP = r"""
 \let\kernel@matrix\matrix \let\kernel@pmatrix\pmatrix \let\kernel@cases\cases
 """
 
-_FONTS = r"""
-\usepackage{amssymb}
+_PACKAGES = r"""
+\usepackage{amstext,amsbsy,amssymb}
 \IfFileExists{mathrsfs.sty}{\usepackage{mathrsfs}}{}
 """
 
 # What amsfonts and amsmath change of the standard look, put back as the LaTeX kernel has it.
 _STANDARD_LOOK = r"""
 \DeclareFontShape{OMX}{cmex}{m}{n}{<->sfixed*cmex10}{} % one size of big operators
+\def\nfss@text#1{{\mbox{#1}}} % \textrm in a subscript has the size of text
 \def\hbar{{\mathchar'26\mkern-9muh}}
 \let\widehat\kernel@widehat \let\widetilde\kernel@widetilde
 \def\big#1{{\hbox{$\left#1\vbox to8.5\p@{}\right.\n@space$}}}
@@ -28,7 +29,6 @@ _STANDARD_LOOK = r"""
 
 # The commonest commands of amsmath, in the terms of the kernel.
 _COMMANDS = r"""
-\usepackage{amstext,amsbsy}
 \def\operatorname{\@ifstar{\operator@withlimits}{\operator@nolimits}}
 \def\operator@withlimits#1{\mathop{\operator@font #1}}
 \def\operator@nolimits#1{\mathop{\operator@font #1}\nolimits}
@@ -105,5 +105,5 @@ _PAGES = r"""
   #1=\page@pixels\page@pixel}
 """
 
-PLAIN = "".join([_KEEP, _FONTS, _STANDARD_LOOK, _COMMANDS, _MATRICES, _PAGES])
-AMS = "".join([_KEEP, r"\usepackage{amsmath}", _FONTS, _STANDARD_LOOK, _MATRICES, _PAGES])
+PLAIN = "".join([_KEEP, _PACKAGES, _STANDARD_LOOK, _COMMANDS, _MATRICES, _PAGES])
+AMS = "".join([_KEEP, r"\usepackage{amsmath}", _PACKAGES, _STANDARD_LOOK, _MATRICES, _PAGES])

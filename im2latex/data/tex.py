@@ -33,7 +33,8 @@ _STYLES = {
 
 # Limits set by the shell, not by preexec_fn, which would make Python copy its whole process first.
 _COMMAND = (
-    'ulimit -c 0; ulimit -f "$1"; ulimit -t "$2"; exec "$0" -no-shell-escape -interaction=nonstopmode formulas.tex'
+    'ulimit -c 0; ulimit -f "$1"; ulimit -t "$2"; '  # no core dump, size of a file, processor time
+    'exec "$0" -no-shell-escape -interaction=nonstopmode formulas.tex'
 )
 
 
@@ -91,7 +92,8 @@ def write_document(formulas: Mapping[int, str], look: Look, *, with_amsmath: boo
         r"\makeatother \begin{document}" + (r"\boldmath" if look.bold else ""),
     ]
     for number, formula in formulas.items():
-        text = re.sub(r"\s*[\r\n]\s*", "\n", close_up(formula).strip())  # an empty line would end the display
+        # An empty line would end the display.
+        text = re.sub(r"\s*[\r\n]\s*", "\n", close_up(formula).strip()) or r"\relax"
         parts.append(f"\\beginformula{{{number}}}%\n{text}\n\\endformula")
     parts.append(f"\\message{{^^J{_FINISHED}^^J}}\n\\end{{document}}\n")
     return "\n".join(parts)

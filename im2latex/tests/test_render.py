@@ -17,7 +17,11 @@ from im2latex.data.tex import NO_END, run_latex
 from im2latex.errors import RenderError
 
 LOOK = Look()
-NEIGHBOURS = (r"\frac{a}{b} + \alpha", r"\sum_{i=1}^{n} x_{i}^{2}", r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}")
+NEIGHBOURS = (
+    r"\frac{a}{b} + \alpha",
+    r"\sum_{i=1}^{n} x_{i}^{2}",
+    r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}",
+)
 
 
 def draw(*formulas, look=LOOK, workers=1):
@@ -107,6 +111,7 @@ def test_raw_latex_and_its_tokens_give_the_same_picture(raw, tokens):
         (r"\begin{array}{c} a", "."),
         (r"\text{", "."),
         (r"\ %", "shows nothing"),
+        ("", "shows nothing"),
         (r"\rule{15000pt}{15000pt}", "too large"),
         (r"x \hspace{-500pt} y", "sticks out"),
         (r"\end{document}", "."),

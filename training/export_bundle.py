@@ -1,0 +1,138 @@
+"""Make a bundle of a checkpoint, after proving that it reads what the model reads.
+
+python training/export_bundle.py --checkpoint runs/first/best.ckpt --out im2latex/bundles/default.pt \
+    --scores runs/scores/scores.json --trained_on "250,000 formulas of arXiv, official look"
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ArgumentParser
+from torch import Tensor, nn
+
+from im2latex.bundle import load_bundle, round_weights, save_bundle
+from im2latex.data.im2latex100k import SMALL
+from im2latex.errors import BundleError, ConfigError, Im2LatexError
+from im2latex.images import open_image, prepare
+from im2latex.lit_model import LitModel
+from training.labelled import open_packed
+from training.provenance import current_commit
+
+MAX_BYTES = 32 * 10**6
+"""A bundle must fit in the repository."""
+TOLERANCE = 1e-3
+"""Largest difference of a token's log-probability between the eager and the scripted model."""
+BEAMS = (1, 3)
+PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """What to export, what to prove it on, and what to say about it."""
+
+    checkpoint: str
+    """A checkpoint of training/run_experiment.py; its averaged weights are taken."""
+    out: str
+    """The bundle to write."""
+    images: str | None = None
+    """Folder of golden pictures to prove it on; None: the validation pictures of the small data set."""
+    golden: int = 16
+    """How many of them."""
+    name: str | None = None
+    """What the model is called; None: its architecture and the commit."""
+    trained_on: str = ""
+    """One sentence on the data it learned from."""
+    scores: list[str] = field(default_factory=list)
+    """Files scores.json of training/evaluate.py to record."""
+
+
+def export(config: ExportConfig) -> dict[str, Any]:
+    """Write the bundle and return its facts; raises BundleError, and writes nothing, when it reads something else."""
+    module = LitModel.load(config.checkpoint)
+    images = [prepare(open_image(data), module.spec) for data in read_golden(config)]
+    out = Path(config.out)
+    candidate = out.with_name(out.name + ".candidate")
+    try:
+        save_bundle(candidate, module.decoder(), module.tokenizer, module.spec, gather_facts(config, module))
+        bundle = load_bundle(candidate)
+        prove_equal(round_weights(module.decoder()), bundle.decoder, images)
+        if candidate.stat().st_size > MAX_BYTES:
+            raise BundleError(f"the bundle has {candidate.stat().st_size} bytes, wanted at most {MAX_BYTES}")
+        candidate.replace(out)
+    finally:
+        candidate.unlink(missing_ok=True)
+    return bundle.facts
+
+
+def read_golden(config: ExportConfig) -> list[bytes]:
+    """The pictures that the proof is made on; ConfigError when there are none."""
+    if config.images is None:
+        pictures = open_packed(Path(SMALL) / "val")
+        return [pictures.read(place) for place in range(min(config.golden, len(pictures.names)))]
+    files = sorted(path for path in Path(config.images).glob("*") if path.suffix.lower() in PICTURES)
+    if not files:
+        raise ConfigError(f"--images {config.images} holds no pictures")
+    return [path.read_bytes() for path in files[: config.golden]]
+
+
+def prove_equal(eager: nn.Module, scripted: nn.Module, images: Sequence[Tensor]) -> None:
+    """Raise BundleError unless both read the same tokens in every picture, as surely, with and without a beam."""
+    for number, image in enumerate(images, start=1):
+        for beam in BEAMS:
+            with torch.inference_mode():
+                wanted_ids, wanted = eager(image.unsqueeze(0), beam)
+                found_ids, found = scripted(image.unsqueeze(0), beam)
+            if not torch.equal(found_ids, wanted_ids):
+                raise BundleError(f"golden picture {number}, beam {beam}: the bundle reads other tokens than the model")
+            difference = float((found - wanted).abs().max())
+            if difference > TOLERANCE:
+                raise BundleError(
+                    f"golden picture {number}, beam {beam}: log-probabilities differ by {difference:.1g}, "
+                    f"wanted at most {TOLERANCE}"
+                )
+
+
+def gather_facts(config: ExportConfig, module: LitModel) -> dict[str, Any]:
+    """What `im2latex info` prints, without the counts that save_bundle adds."""
+    commit = current_commit()
+    return {
+        "name": config.name or f"resnet-transformer-{commit}",
+        "model": asdict(module.model_config),
+        "spec": asdict(module.spec),
+        "trained_on": config.trained_on,
+        "scores": [read_scores(Path(path)) for path in config.scores],
+        "commit": commit,
+    }
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """What is told of a scores.json: no commands or paths, which are those of one machine."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return {key: report[key] for key in ("set", "formulas", "beam", "references", "scores", "commit")}
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"--scores {path} is no scores.json of training/evaluate.py: {error!r}") from error
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 if the bundle was written, 1 with a message if not."""
+    parser = ArgumentParser(prog="export_bundle.py", description=__doc__)
+    parser.add_class_arguments(ExportConfig)
+    config = ExportConfig(**vars(parser.instantiate(parser.parse_args(arguments))))
+    try:
+        facts = export(config)
+    except Im2LatexError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    size = Path(config.out).stat().st_size / 1e6
+    print(f"{config.out}: {facts['name']}, {facts['parameters']} parameters, {size:.1f} MB; scripted = eager")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Export writes a bundle only when it reads what the model reads, and says where it comes from."""
+
+import json
+
+import pytest
+import torch
+
+from im2latex.bundle import load_bundle
+from im2latex.images import ImageSpec
+from im2latex.lit_model import LitModel
+from im2latex.models import ModelConfig
+from im2latex.optimizers import OptimizerConfig
+from im2latex.predictor import Predictor
+from im2latex.tests.packed_sets import make_packed_set
+from im2latex.tests.test_images import OFFICIAL
+from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
+from training import export_bundle
+from training.export_bundle import main, prove_equal
+
+SPEC = ImageSpec(margin=6)
+SIZES = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
+
+
+@pytest.fixture
+def files(tmp_path):
+    torch.manual_seed(0)
+    module = LitModel(SIZES, OptimizerConfig(), TOKENIZER.vocab, SPEC)
+    checkpoint = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
+    torch.save(checkpoint, tmp_path / "best.ckpt")
+    (tmp_path / "golden").mkdir()
+    OFFICIAL.save(tmp_path / "golden" / "a.png")
+    OFFICIAL.resize((200, 40)).save(tmp_path / "golden" / "b.png")
+    return tmp_path
+
+
+def run(files, *flags: str) -> int:
+    images = [] if "--images" in flags else ["--images", str(files / "golden")]
+    return main(["--checkpoint", str(files / "best.ckpt"), "--out", str(files / "model.pt"), *images, *flags])
+
+
+def test_a_checkpoint_becomes_a_bundle_that_reads_pictures(files, capsys):
+    assert run(files, "--name", "tiny", "--trained_on", "nothing") == 0
+    bundle = load_bundle(files / "model.pt")
+    assert bundle.tokenizer.vocab == TOKENIZER.vocab
+    assert bundle.spec == SPEC
+    assert bundle.facts["name"] == "tiny"
+    assert bundle.facts["trained_on"] == "nothing"
+    assert bundle.facts["model"]["d_model"] == 32
+    assert bundle.facts["commit"]
+    assert 0 <= Predictor.load(files / "model.pt").predict(OFFICIAL).confidence <= 1
+    assert "scripted = eager" in capsys.readouterr().out
+
+
+def test_scores_are_recorded_without_commands_and_paths(files):
+    scores = {"bleu": 83.5, "edit_score": 86.0}
+    told = {"set": "val", "formulas": 9, "beam": 1, "references": "canonical", "scores": scores, "commit": "abc"}
+    (files / "scores.json").write_text(json.dumps({**told, "command": "python /home/someone"}))
+    assert run(files, "--scores", json.dumps([str(files / "scores.json")])) == 0
+    assert load_bundle(files / "model.pt").facts["scores"] == [told]
+
+
+def test_golden_pictures_default_to_the_small_data_set(files, monkeypatch):
+    make_packed_set(files / "small" / "val", samples=3)
+    monkeypatch.setattr(export_bundle, "SMALL", str(files / "small"))
+    arguments = ["--checkpoint", str(files / "best.ckpt"), "--out", str(files / "model.pt")]
+    assert main(arguments) == 0
+
+
+def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, capsys):
+    def save_another(path, decoder, *rest):
+        torch.nn.init.normal_(decoder.model.embedding.weight)
+        original(path, decoder, *rest)
+
+    original = export_bundle.save_bundle
+    round_weights = export_bundle.round_weights
+    clean = LitModel.load(files / "best.ckpt").decoder()
+    monkeypatch.setattr(export_bundle, "save_bundle", save_another)
+    monkeypatch.setattr(export_bundle, "round_weights", lambda decoder: round_weights(clean))
+    assert run(files) == 1
+    assert "golden picture 1, beam 1" in capsys.readouterr().err
+    assert sorted(path.name for path in files.iterdir()) == ["best.ckpt", "golden"]
+
+
+def test_a_bundle_too_large_for_the_repository_is_not_written(files, monkeypatch, capsys):
+    monkeypatch.setattr(export_bundle, "MAX_BYTES", 1000)
+    assert run(files) == 1
+    assert "wanted at most 1000" in capsys.readouterr().err
+    assert not (files / "model.pt").exists()
+
+
+def test_other_probabilities_are_noticed_though_the_tokens_agree():
+    class Surer(TinyDecoder):
+        def forward(self, images, beam: int = 1):
+            token_ids, log_probs = super().forward(images, beam)
+            return token_ids, log_probs / 2
+
+    with pytest.raises(export_bundle.BundleError, match="log-probabilities differ"):
+        prove_equal(TinyDecoder(), Surer(), [torch.zeros(1, 16, 16)])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--images", "nowhere"], "holds no pictures"),
+        (["--scores", '["nowhere.json"]'], "is no scores.json"),
+        (["--checkpoint", "nowhere.ckpt"], "nowhere.ckpt"),
+    ],
+)
+def test_what_is_missing_is_named(files, capsys, flags, message):
+    assert run(files, *flags) == 1
+    assert message in capsys.readouterr().err

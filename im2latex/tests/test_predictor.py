@@ -160,4 +160,5 @@ def test_reading_a_picture_loads_nothing_of_training(path, tmp_path):
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     roots = {module.split(".")[0] for module in modules}
     assert not roots & {"pytorch_lightning", "lightning", "torchvision", "wandb", "pyarrow", "nltk", "training"}
-    assert not [module for module in modules if module.startswith(("im2latex.data", "im2latex.lit_model", "im2latex.models"))]
+    rooms = ("im2latex.data", "im2latex.lit_model", "im2latex.models")
+    assert not [module for module in modules if module.startswith(rooms)]

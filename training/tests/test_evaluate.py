@@ -2,6 +2,7 @@
 
 import csv
 import json
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -27,11 +28,12 @@ def files(tmp_path):
     return tmp_path
 
 
-def run(files, *flags: str) -> dict:
+def run(files, *flags: str) -> dict[str, Any]:
     source = ["--images", str(files / "set"), "--labels", str(files / "set" / "labels.tsv")]
     arguments = ["--bundle", str(files / "model.pt"), "--out", str(files / "out"), *flags]
     assert main([*arguments, *([] if "--data" in flags else source)]) == 0
-    return json.loads((files / "out" / "scores.json").read_text())
+    report: dict[str, Any] = json.loads((files / "out" / "scores.json").read_text())
+    return report
 
 
 def test_scores_and_counts_are_those_of_the_predictions(files):

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from im2latex.bundle import load_bundle
+from im2latex.bundle import load_bundle, round_weights, save_bundle
+from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
 from im2latex.models import ModelConfig
@@ -71,8 +72,7 @@ def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, cap
         torch.nn.init.normal_(decoder.model.embedding.weight)
         original(path, decoder, *rest)
 
-    original = export_bundle.save_bundle
-    round_weights = export_bundle.round_weights
+    original = save_bundle
     clean = LitModel.load(files / "best.ckpt").decoder()
     monkeypatch.setattr(export_bundle, "save_bundle", save_another)
     monkeypatch.setattr(export_bundle, "round_weights", lambda decoder: round_weights(clean))
@@ -94,7 +94,7 @@ def test_other_probabilities_are_noticed_though_the_tokens_agree():
             token_ids, log_probs = super().forward(images, beam)
             return token_ids, log_probs / 2
 
-    with pytest.raises(export_bundle.BundleError, match="log-probabilities differ"):
+    with pytest.raises(BundleError, match="log-probabilities differ"):
         prove_equal(TinyDecoder(), Surer(), [torch.zeros(1, 16, 16)])
 
 

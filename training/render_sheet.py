@@ -6,7 +6,6 @@ python training/render_sheet.py --images images.zip --labels labels.tsv --out sh
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,35 +13,15 @@ import jsonargparse
 from PIL import Image, ImageDraw
 
 from im2latex.data.render import Look, Rendered, render_formulas
-from im2latex.errors import DataError
+from training.labelled import open_labelled
 
 TOLERANCE = 2  # pixels, in width and in height
 
 
-def read_labels(labels: Path) -> list[tuple[str, str]]:
-    """(picture name, formula as written) of each line `name<TAB>latex[<TAB>more]`."""
-    lines = labels.read_text("utf-8").splitlines()
-    rows = [line.split("\t") for line in lines if line]
-    if any(len(row) < 2 for row in rows):
-        raise DataError(f"{labels}: every line must be a name, a tab and a formula")
-    return [(row[0], row[1]) for row in rows]
-
-
-def read_images(images: Path, names: Sequence[str], *, halve: bool) -> dict[str, Image.Image]:
-    """Grey pictures by name, from a zip file or a folder; halved by Lanczos if asked."""
-    pictures = {}
-    if images.is_dir():
-        data = {name: (images / name).read_bytes() for name in names}
-    else:
-        with zipfile.ZipFile(images) as archive:
-            paths = {Path(entry).name: entry for entry in archive.namelist()}
-            data = {name: archive.read(paths[name]) for name in names}
-    for name, content in data.items():
-        picture = Image.open(io.BytesIO(content)).convert("L")
-        width, height = picture.size
-        size = (width // 2, height // 2)
-        pictures[name] = picture.resize(size, Image.Resampling.LANCZOS) if halve else picture
-    return pictures
+def halve(picture: Image.Image) -> Image.Image:
+    """The picture at half size, as the published data set is used."""
+    width, height = picture.size
+    return picture.resize((width // 2, height // 2), Image.Resampling.LANCZOS)
 
 
 def agrees(published: Image.Image, rendered: Image.Image) -> bool:
@@ -79,12 +58,13 @@ def measure(images: Path, labels: Path, out: Path, *, workers: int = 2, pairs: i
         pairs: how many pairs to draw, those that disagree first
         halved: the published pictures are already at half size
     """
-    rows = read_labels(labels)
-    published = read_images(images, [name for name, _ in rows], halve=not halved)
-    rendered = list(render_formulas((formula for _, formula in rows), Look(), workers, progress=True))
-    matched = [
-        (published[name], one.image) for (name, _), one in zip(rows, rendered, strict=True) if one.image is not None
-    ]
+    labelled = open_labelled(images, labels)
+    rendered = list(render_formulas(labelled.formulas, Look(), workers, progress=True))
+    matched = []
+    for row, one in enumerate(rendered):
+        if one.image is not None:
+            published = Image.open(io.BytesIO(labelled.read(row))).convert("L")
+            matched.append((published if halved else halve(published), one.image))
     differing = [pair for pair in matched if not agrees(*pair)]
     _report(rendered, len(matched), len(differing))
     rest = [pair for pair in matched if agrees(*pair)]

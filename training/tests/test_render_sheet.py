@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from im2latex.data.render import Look, render_formulas
-from im2latex.errors import DataError
-from training.render_sheet import agrees, draw_sheet, measure, read_labels
+from training.render_sheet import agrees, draw_sheet, measure
 
 
 @pytest.mark.parametrize(("size", "agreeing"), [((102, 48), True), ((103, 50), False), ((100, 47), False)])
@@ -21,13 +20,6 @@ def test_the_sheet_shows_both_pictures_of_a_pair_side_by_side():
     assert (sheet == 80).sum() == 40 * 10
     assert (sheet == 40).sum() == 60 * 20
     assert np.argwhere(sheet == 80)[:, 1].max() < np.argwhere(sheet == 40)[:, 1].min()
-
-
-def test_a_line_without_a_formula_is_named(tmp_path):
-    labels = tmp_path / "labels.tsv"
-    labels.write_text("a.png\tx\nb.png\n")
-    with pytest.raises(DataError, match=r"labels\.tsv"):
-        read_labels(labels)
 
 
 @pytest.mark.needs_latex

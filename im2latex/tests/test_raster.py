@@ -1,0 +1,16 @@
+"""Tests of finding pages and their formulas."""
+
+import pytest
+
+from im2latex.data.look import Look
+from im2latex.data.raster import rasterise
+from im2latex.data.tex import run_latex
+
+
+@pytest.mark.needs_latex
+def test_pages_are_found_by_their_mark_not_by_counting(tmp_path):
+    look = Look(preamble=r"\AtBeginDocument{\shipout\hbox{a page too many}}")
+    run = run_latex({70: "a", 3: r"\sum"}, look, tmp_path, with_amsmath=False)
+    pages = dict(rasterise(run.pdf, look))
+    assert sorted(pages) == [3, 70]
+    assert pages[3].height > pages[70].height  # the sum is the larger one

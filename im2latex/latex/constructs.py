@@ -11,7 +11,16 @@ def read_command(cursor: Cursor, token: str) -> None:
     cursor.position += 1
     cursor.written.append(ALIASES.get(token, token))
     for _ in range(ARGUMENTS[token]):
-        read_argument(cursor)
+        _copy_argument(cursor)
+
+
+def _copy_argument(cursor: Cursor) -> None:
+    """Read an argument as it stands, but put braces around a command, which TeX would take alone."""
+    ahead = cursor.tokens[cursor.position]
+    content = read_content(cursor)
+    if ahead in cursor.readers or len(content) != 1:
+        content = ["{", *content, "}"]
+    cursor.written += content
 
 
 def read_accent(cursor: Cursor, token: str) -> None:
@@ -44,7 +53,7 @@ def read_root(cursor: Cursor, token: str) -> None:
         index = cursor.cut(start)
         if index:
             cursor.written += ("[", *index, "]")
-    read_argument(cursor)
+    _copy_argument(cursor)
 
 
 def read_function(cursor: Cursor, token: str) -> None:

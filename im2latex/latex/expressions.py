@@ -110,10 +110,13 @@ def read_argument(cursor: Cursor) -> None:
     elif token in _CLOSERS or token in _LIMITS or token in INFIX:
         raise cursor.refusal("an argument")
     else:
-        cursor.written.append(token)
         cursor.position += 1
-        if token in _NO_ATOMS:
-            read_argument(cursor)
+        if token == r"\rm":
+            cursor.written += (r"\mathrm", "{", *read_content(cursor), "}")
+        else:
+            cursor.written.append(token)
+            if token in _NO_ATOMS:
+                read_argument(cursor)
     cursor.leave()
 
 

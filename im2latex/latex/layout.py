@@ -83,7 +83,7 @@ def _cells(tokens: list[str], partners: dict[int, int], begin: int) -> list[_Cel
 
 
 def _is_plain(tokens: list[str], cell: _Cell) -> bool:
-    r"""True where the cell is read as the same one without braces: `\\` would take a `[` or `*` as its own."""
+    r"""True where the cell is the same one without braces: `\\` would take a `[` or `*` for its own."""
     if cell.column > 0:
         return True
     first = tokens[cell.opening + 1]
@@ -102,7 +102,7 @@ def _cell_braces(tokens: list[str], cells: list[_Cell], is_aligned: bool) -> lis
 
 
 def _shorten_name(tokens: list[str], begin: int, end: int) -> list[int]:
-    """Put the name that stands for the delimiters into the environment; return the places of the delimiters."""
+    """Rename the environment to the one that brings its delimiters; return their places."""
     short = _SHORT_NAMES.get((tokens[begin - 1], _STYLES[tokens[begin]], tokens[end + 1]))
     if short is None or begin == end:
         return []

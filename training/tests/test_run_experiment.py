@@ -15,6 +15,7 @@ import torch
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
 
+pytestmark = pytest.mark.timeout(1500)  # each test starts processes that load torch and Lightning
 SCRIPT = Path(__file__).parents[1] / "run_experiment.py"
 TINY = [
     *("--model.trunk_blocks=[1,1,1]", "--model.d_model=32", "--model.decoder_layers=1", "--model.feedforward=64"),
@@ -38,7 +39,7 @@ def start(data: Path, out: Path, *flags: str, **environment: str) -> "subprocess
 
 
 def finish(process: "subprocess.Popen[str]") -> str:
-    output, _ = process.communicate(timeout=240)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output[-3000:]
     return output
 
@@ -93,6 +94,6 @@ def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration
 
 def test_an_unknown_flag_stops_the_run(data, tmp_path):
     process = start(data, tmp_path, "--model.width=12")
-    output, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=600)
     assert process.returncode != 0
     assert "model.width" in output

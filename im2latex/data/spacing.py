@@ -6,10 +6,11 @@ inside a length or a text.
 
 import re
 
+_UNIT = r"(?:t\sr\su\se\s)? (?:p\st|c\sm|m\sm|i\sn|e\sm|e\sx|m\su|b\sp|p\sc|d\sd|c\sc|s\sp) (?![a-z])"
 _LENGTH = re.compile(
-    r"""( \\(?:hspace|vspace)\s*\*?\s*\{ | \\\\\s*\[
-        | \\(?:hskip|vskip|kern|mkern|mskip|raise|lower|rule|raisebox)\b\s*\{? )
-        \s*( [-+]?[\d.\s]*\d[\d.\s]* (?:p\st|c\sm|m\sm|i\sn|e\sm|e\sx|m\su|b\sp|p\sc|d\sd|c\sc|s\sp) )(?![a-z])""",
+    rf"""( \\(?:hspace|vspace)\s*\*?\s*\{{ | \\\\\s*\[
+        | \\(?:hskip|vskip|kern|mkern|mskip|raise|lower|rule|raisebox)\b\s*\{{? )
+        \s*( [-+]?[\d.\s]*\d[\d.\s]* {_UNIT} )""",
     re.VERBOSE,
 )
 _TOKENS = re.compile(

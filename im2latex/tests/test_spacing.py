@@ -10,6 +10,7 @@ from im2latex.data.spacing import close_up
     [
         (r"a \hspace { 1 . 5 c m } b", r"a \hspace {1.5cm } b"),
         (r"a \hspace { - . 1 5 e m } b", r"a \hspace {-.15em } b"),
+        (r"a \hspace { . 3 t r u e c m } b", r"a \hspace {.3truecm } b"),
         (r"a \hskip 1 . 0 c m b", r"a \hskip 1.0cm b"),
         (r"a \\ [ 6 p t ] b", r"a \\ [6pt ] b"),
         (r"x \textrm { a n d } y", r"x \textrm {and} y"),

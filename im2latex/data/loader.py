@@ -1,5 +1,6 @@
 """From a data set to padded batches: the loader that training, validation and tests iterate."""
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -80,6 +81,8 @@ class ResumableLoader(DataLoader[FormulaBatch]):
             batch_sampler=batch_sampler,
             collate_fn=_as_it_is,
             num_workers=workers,
+            # Forked workers share the packed pictures; others would get a copy each, anew in every epoch.
+            multiprocessing_context="fork" if workers and sys.platform == "linux" else None,
             pin_memory=torch.cuda.is_available(),
         )
         self._batches, self._order = batches, batch_sampler

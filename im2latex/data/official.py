@@ -10,7 +10,6 @@ from PIL import Image, ImageChops
 
 from im2latex.data.formulas import Formula
 from im2latex.data.pack import Drawn, PackConfig, Readable, Report, pack
-from im2latex.data.packed import MANIFEST
 from im2latex.errors import DataError
 
 FORMULAS = "im2latex_formulas.lst"
@@ -49,23 +48,19 @@ def pack_official(
     The pictures, whole pages, are cropped to their ink and halved: the look that `Look()` renders.
     """
     reports = {}
-    for split in LISTS:
-        formulas = read_official(folder, split)
-        # "spawn": a fork would copy the locks of whatever threads the caller runs.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # "spawn": a fork would copy the locks of whatever threads the caller runs.
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
 
-            def draw(part: list[Readable], pool: ProcessPoolExecutor = pool) -> Iterator[Drawn]:
-                names = [formula.source for formula, _ in part]
-                return pool.map(partial(_draw, folder / PICTURES), names, chunksize=64)
+        def draw(part: list[Readable]) -> Iterator[Drawn]:
+            read = partial(_draw, folder / PICTURES)
+            names = [formula.source for formula, _ in part]
+            return pool.map(read, names, chunksize=64) if workers > 1 else map(read, names)
 
+        for split in LISTS:
+            formulas = read_official(folder, split)
             facts = {"pictures": "official"}
             reports[split] = pack(formulas, out / split, draw, facts, config or PackConfig())
     return reports
-
-
-def is_packed(out: Path) -> bool:
-    """Whether `pack_official` has finished all splits."""
-    return all((out / split / MANIFEST).is_file() for split in LISTS)
 
 
 def crop_and_halve(page: Image.Image) -> Image.Image | None:

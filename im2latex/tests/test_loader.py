@@ -1,6 +1,5 @@
 """Promises of the loader: batches are padded with paper and PAD; augmentation depends on the sample alone."""
 
-from pathlib import Path
 
 import numpy as np
 import pytest

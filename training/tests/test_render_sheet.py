@@ -26,6 +26,7 @@ def test_the_sheet_shows_both_pictures_of_a_pair_side_by_side():
 def test_our_own_pictures_agree_with_ourselves(tmp_path, capsys):
     formulas = ["a + b", r"\sum_{i} x_{i}"]
     for number, rendered in enumerate(render_formulas(formulas, Look(halve=False))):
+        assert rendered.image is not None
         rendered.image.save(tmp_path / f"{number}.png")
     labels = tmp_path / "labels.tsv"
     labels.write_text("0.png\ta + b\n1.png\t\\sum_{i} x_{i}\tmore\n1.png\t\\nosuch\n")

@@ -2,7 +2,7 @@ r"""Read commands with arguments, function names, and `\left` with its `\right`.
 
 from im2latex.latex.commands import ALIASES, ARGUMENTS, FUNCTION_OF, FUNCTIONS
 from im2latex.latex.cursor import END, Cursor
-from im2latex.latex.expressions import read_argument, read_content, read_expression
+from im2latex.latex.expressions import read_content, read_expression
 from im2latex.latex.groups import grouped
 
 
@@ -73,7 +73,7 @@ def read_operator(cursor: Cursor, token: str) -> None:
         cursor.position += 1
         token += "*"
     start = len(cursor.written)
-    read_argument(cursor)
+    _copy_argument(cursor)
     _write_operator(cursor, [token, *cursor.cut(start)])
 
 

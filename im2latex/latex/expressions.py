@@ -104,11 +104,10 @@ def read_argument(cursor: Cursor) -> None:
     """Read one argument as it stands: a group, or a command with its own arguments, or one token."""
     cursor.enter()
     token = cursor.tokens[cursor.position]
-    reader = cursor.readers.get(token)
-    if reader is not None:
-        reader(cursor, token)
-    elif token in _CLOSERS or token in _LIMITS or token in INFIX:
+    if token in _CLOSERS or token in _SCRIPTS or token in INFIX:
         raise cursor.refusal("an argument")
+    if token in cursor.readers:
+        cursor.readers[token](cursor, token)
     else:
         cursor.position += 1
         if token == r"\rm":

@@ -9,7 +9,7 @@ _PARTS = re.compile(
     r"""(?P<nothing> %.* )
       | (?P<space> \\[~>] | \$ | \\label\s*\{.*?\} )
       | (?P<roman> \{\ ?\\rm(?![a-zA-Z]) | \\rm\{ )
-      | \\hskip\s* (?P<length> -?[\d.\s]*?\s* (?:c\s*m|i\s*n|p\s*t|m\s*m|e\s*m) )(?![a-zA-Z])
+      | \\hskip\s* (?P<length> -?[\d.\s]*?\s* (?:c\s*m|i\s*n|p\s*t|m\s*m|e\s*m) )
       | \\.""",
     re.VERBOSE,
 )

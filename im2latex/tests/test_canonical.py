@@ -138,7 +138,7 @@ def test_our_own_formulas_have_a_stable_normal_form():
         assert canonicalize(" ".join(tokens)) == tokens, line
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.one_of(formulas(), soups()))
 def test_normal_form_of_a_normal_form_is_itself(formula):
     try:
@@ -148,13 +148,13 @@ def test_normal_form_of_a_normal_form_is_itself(formula):
     assert canonicalize(" ".join(tokens)) == tokens
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(formulas())
 def test_a_formula_as_a_person_writes_it_is_never_refused(formula):
     canonicalize(formula)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.one_of(st.text(), soups()))
 def test_any_text_is_read_or_refused_with_our_own_error(text):
     try:

@@ -52,7 +52,7 @@ def test_latex_is_written_as_a_person_writes_it(tokens, latex):
     assert to_latex(tokens.split(" ") if tokens else []) == latex
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.one_of(formulas(), soups()))
 def test_readable_latex_is_read_as_the_same_tokens(formula):
     try:

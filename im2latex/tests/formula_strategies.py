@@ -9,14 +9,10 @@ def _words(text: str) -> list[str]:
 
 SYMBOLS = [
     *_words(r"x y A 1 2 0 \alpha \Gamma \infty + - = < \leq \to ( ) [ ] | , . ! ~ \, \; \! \quad \ldots"),
-    *_words(
-        r"\sum \int \prod \sin \max \lim \partial \nabla \{ \} \| \# \% \& \$ / * : ; \colon \dotsc \mod"
-    ),
+    *_words(r"\sum \int \prod \sin \max \lim \partial \nabla \{ \} \| \# \% \& \$ / * : ; \colon \mod"),
     "\\ ",
 ]
-FONTS = _words(
-    r"\mathrm \mathbf \mathcal \boldsymbol \text \mbox \textbf \operatorname \operatorname* \hat \overline"
-)
+FONTS = _words(r"\mathrm \mathbf \mathcal \text \mbox \textbf \operatorname \operatorname* \hat \overline")
 SWITCHES = _words(r"\rm \bf \cal \displaystyle \small \textrm")
 ENVIRONMENTS = ("array", "matrix", "pmatrix", "cases", "aligned")
 DELIMITERS = (("(", ")"), (r"\{", "."), ("[", r"\rangle"), (r"\{", r"\}"))
@@ -25,17 +21,11 @@ PIECES = [
     *SYMBOLS,
     *FONTS,
     *SWITCHES,
-    *_words(
-        r"{ } { } { } ^ _ ' '' & & \\ \cr \left \right \left( \right) \left\{ \right. \frac \dfrac \binom"
-    ),
-    *_words(
-        r"\over \choose \atop \sqrt \sqrt[ \limits \nolimits \hline \big \not \overline \underline \tilde"
-    ),
+    *_words(r"{ } { } { } ^ _ ' '' & & \\ \cr \left \right \left( \right) \left\{ \right. \frac \dfrac"),
+    *_words(r"\binom \over \choose \atop \sqrt \sqrt[ \limits \nolimits \hline \big \not \underline \tilde"),
     *_words(r"\begin{array} \end{array} {cc} {l|r} {*{3}{c}} \begin{cases} \end{cases} \begin{pmatrix}"),
     *_words(r"\end{pmatrix} \begin{aligned} \end{aligned} \begin{matrix} \end{matrix} \substack \stackrel"),
-    *_words(
-        r"-- --- \hskip1cm \hspace{1cm} \label{a} {\rm {\bf {} [2pt] $ % @ \> \~ [object Object] \overset"
-    ),
+    *_words(r"-- --- \hskip1cm \hspace{1cm} \label{a} {\rm {\bf {} [2pt] $ % @ \> \~ [object Object]"),
     " ",
     "\n",
     "\\",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import im2latex.data
+from im2latex.data.formulas import read_formulas
 from im2latex.errors import FormulaError
 from im2latex.latex import canonicalize, to_official
 from im2latex.latex.commands import FUNCTIONS
@@ -129,13 +130,11 @@ def test_official_form_has_no_token_of_ours():
 
 
 def test_our_own_formulas_have_a_stable_normal_form():
-    lines = [
-        line for line in OUR_FORMULAS.read_text(encoding="utf-8").splitlines() if not line.startswith("%")
-    ]
-    assert len(lines) > 300
-    for line in lines:
-        tokens = canonicalize(line)
-        assert canonicalize(" ".join(tokens)) == tokens, line
+    ours = [formula for formula, _ in read_formulas(OUR_FORMULAS)]
+    assert len(ours) > 300
+    for formula in ours:
+        tokens = canonicalize(formula)
+        assert canonicalize(" ".join(tokens)) == tokens, formula
 
 
 @settings(max_examples=250, deadline=None)

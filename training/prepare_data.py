@@ -88,12 +88,14 @@ def run(config: PrepareConfig) -> dict[str, Report]:
 
 def _select(config: PrepareConfig) -> list[Formula]:
     assert config.formulas is not None
+    stop = None if config.limit is None else config.skip + config.limit
     kept: dict[object, Formula] = {}
     for place, formula in enumerate(read_formulas(config.formulas)):
+        if len(kept) == stop:
+            break
         if fnmatchcase(formula.source, config.only):
             kept.setdefault(formula.formula if config.unique else place, formula)
-    stop = None if config.limit is None else config.skip + config.limit
-    return list(kept.values())[config.skip : stop]
+    return list(kept.values())[config.skip :]
 
 
 def _split(formulas: list[Formula], config: PrepareConfig) -> dict[Path, list[Formula]]:

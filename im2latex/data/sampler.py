@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,7 @@ class BucketBatchSampler:
             "world_size": self.world_size,
             "seed": self.seed,
             "shuffle": self.shuffle,
+            "budget": asdict(self.budget),
             "batches": self._length,
         }
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,14 +15,15 @@ from im2latex.data.look import Look
 from im2latex.data.packed import read_manifest, read_packed
 from im2latex.errors import DataError
 from im2latex.images import ImageSpec
+from im2latex.latex import canonicalize
 from im2latex.tests.official_layout import make_official
 from im2latex.tests.packed_sets import make_packed_set
 
 SPLITS = ("train", "val", "test")
 
 
-def open_data(path: Path, **options: object) -> Im2Latex100K:
-    data = Im2Latex100K(DataConfig(path=str(path), **options), ImageSpec())  # type: ignore[arg-type]
+def open_data(path: Path, **options: Any) -> Im2Latex100K:
+    data = Im2Latex100K(DataConfig(path=str(path), **options), ImageSpec())
     data.setup()
     return data
 
@@ -118,6 +120,12 @@ def test_the_small_set_was_rendered_in_the_official_look_from_the_list_beside_it
         assert read_manifest(folder / split)["look"] == asdict(Look())
         packed |= set(read_packed(folder / split, ["formula"])["formula"].to_pylist())
     assert packed == listed
+
+
+def test_the_tokens_of_the_small_set_are_those_that_canonicalize_gives_today() -> None:
+    for split in SPLITS:
+        for row in read_packed(Path(DataConfig().path) / split, ["formula", "tokens"]).to_pylist():
+            assert row["tokens"].split() == canonicalize(row["formula"])
 
 
 def test_importing_the_module_starts_nothing(tmp_path: Path) -> None:

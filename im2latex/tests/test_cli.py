@@ -121,7 +121,7 @@ def test_flags_that_mean_nothing_stop_the_run(capsys, arguments):
 
 
 def test_serve_names_the_server_by_string(monkeypatch):
-    started: dict[str, object] = {}
+    started = {}
     monkeypatch.setattr("uvicorn.run", lambda app, **options: started.update(options, app=app))
     monkeypatch.delenv("IM2LATEX_BUNDLE", raising=False)
     assert cli.main(["serve", "--host", "0.0.0.0", "--port", "9000"]) == 0

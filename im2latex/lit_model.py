@@ -1,5 +1,6 @@
 """LitModel: a formula model with its loss, optimizer, schedule and metrics."""
 
+import math
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -164,7 +165,17 @@ class LitModel(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
         optimizer = build_optimizer(self.model, config)
-        estimated = self.trainer.estimated_stepping_batches
-        total_steps = config.total_steps or (int(estimated) if estimated != float("inf") else 0)
+        total_steps = config.total_steps or self._planned_steps()
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _planned_steps(self) -> int:
+        """Optimizer steps until the trainer's end, 0 if it has none.
+
+        Not `trainer.estimated_stepping_batches`: that sets the loader up before a resumed run knows its place in it.
+        """
+        trainer = self.trainer
+        if trainer.max_steps > 0 or not trainer.max_epochs or trainer.max_epochs < 0:
+            return max(trainer.max_steps, 0)
+        batches = len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+        return trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches)

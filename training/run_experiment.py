@@ -139,7 +139,7 @@ def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) 
 
 def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
     loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
-    mode = os.environ.get("WANDB_MODE", experiment.wandb) if experiment.wandb != "off" else "off"
+    mode = (os.environ.get("WANDB_MODE") or experiment.wandb) if experiment.wandb != "off" else "off"
     if mode == "online" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
         log.warning("no W&B key found: logging offline; `wandb login`, then `wandb sync` sends it later")
         mode = "offline"
@@ -158,7 +158,7 @@ def parse(arguments: list[str]) -> Experiment:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(Experiment, as_positional=False)
-    values: Any = parser.instantiate_classes(parser.parse_args(arguments))
+    values: Any = parser.instantiate(parser.parse_args(arguments))
     return Experiment(**{name: values[name] for name in Experiment.__dataclass_fields__})
 
 

@@ -25,10 +25,10 @@ train: .venv/.stamp  ## train on the small data set in the repository; ARGS="--m
 	.venv/bin/python training/run_experiment.py $(ARGS)
 
 test: .venv/.stamp  ## run every test; ARGS="-k name" chooses
-	tasks/unit_test.sh $(ARGS)
+	@tasks/unit_test.sh $(ARGS)
 
 lint: .venv/.stamp  ## ruff, mypy, import-linter
-	tasks/lint.sh
+	@tasks/lint.sh
 
 format: .venv/.stamp  ## let ruff sort imports and mend what it can
 	.venv/bin/ruff check --fix .

@@ -1,11 +1,16 @@
-# The server and its model, nothing of training. docker build -t im2latex . && docker run -p 8000:8000 im2latex
+# The server and its model, nothing of training: docker build -t im2latex . && docker run -p 8000:8000 im2latex
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-venv
-RUN python3 -m venv /opt/im2latex && /opt/im2latex/bin/pip install --no-cache-dir uv
-WORKDIR /source
-COPY . .
-RUN /opt/im2latex/bin/uv pip install --no-cache --python /opt/im2latex/bin/python --torch-backend cpu '.[serve]' \
-    && /opt/im2latex/bin/uv pip uninstall --python /opt/im2latex/bin/python uv pip
+RUN python3 -m venv /opt/im2latex
+ENV PATH=/opt/im2latex/bin:$PATH
+# PyTorch comes first, from an index with CPU builds only; what it needs comes with the rest.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" torch \
+    && cd /opt/im2latex/lib/python3*/site-packages/torch \
+    && rm -r include test \
+    && find bin -type f ! -name torch_shm_manager -delete
+COPY . /source
+RUN pip install --no-cache-dir '/source[serve]' && pip uninstall --yes pip
 
 FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="im2latex" \

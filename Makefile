@@ -7,7 +7,7 @@ ARGS ?=
 TORCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run train test lint format check clean
+.PHONY: help setup run train test lint format check image clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,6 +34,9 @@ format: .venv/.stamp  ## let ruff sort imports and mend what it can
 	.venv/bin/ruff check --fix .
 
 check: lint test  ## all that must be silent before a change is handed in
+
+image: .venv/.stamp  ## build the container image and test it with a real engine
+	IMAGE=im2latex tasks/docker_test.sh $(ARGS)
 
 clean:  ## remove the environment and all caches
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build dist *.egg-info

@@ -1,56 +1,112 @@
-// The web page: takes a picture by paste, drop or choice, sends it to this server, shows the LaTeX.
-"use strict";
+// The web page: pictures come in, each gets a card, the server reads two at a time, what was read is remembered.
 
-const byId = (id) => document.getElementById(id);
-let newest = 0;
+import { Refusal, readPicture } from "/static/api.js";
+import { Card } from "/static/card.js";
+import { showEarlier } from "/static/earlier.js";
+import { keepEntry } from "/static/history.js";
+import { takeIn } from "/static/intake.js";
+import { makeThumbnail } from "/static/picture.js";
+import { makeQueue } from "/static/queue.js";
 
-async function read(file) {
-  const turn = ++newest; // an answer that comes after a newer picture is not shown
-  URL.revokeObjectURL(byId("picture").src);
-  byId("picture").src = URL.createObjectURL(file);
-  byId("picture").hidden = false;
-  byId("answer").hidden = true;
-  byId("status").textContent = "Reading …";
-  const form = new FormData();
-  form.append("file", file);
-  let message;
-  try {
-    const response = await fetch("/v1/predict", { method: "POST", body: form });
-    const answer = await response.json();
-    if (turn !== newest) return;
-    if (response.ok) {
-      byId("latex").value = answer.pred;
-      byId("answer").hidden = false;
-      message = `Confidence ${Math.round(100 * answer.confidence)} %, ${answer.seconds.toFixed(2)} s`;
-    } else {
-      message = `Not read: ${answer.detail}`;
+const cards = document.getElementById("cards");
+const status = document.getElementById("status");
+const enqueue = makeQueue(2);
+let count = 0;
+let fading;
+
+function say(sentence) {
+  status.textContent = sentence;
+  clearTimeout(fading);
+  fading = setTimeout(() => (status.textContent = ""), 6000);
+}
+
+// For those who hear the page: what the others see in the card.
+const tell = (sentence) => (document.getElementById("news").textContent = sentence);
+
+// Makes a card above another, or as the last; with its place in the history, and what both do together.
+function openCard(name, next, entry) {
+  const state = { entry };
+  const abort = new AbortController();
+  const card = new Card(name, {
+    say,
+    change: (latex) => remember(state, { latex }),
+    retry: () => state.retry(),
+    remove: () => {
+      abort.abort();
+      const neighbour = card.root.nextElementSibling ?? card.root.previousElementSibling;
+      card.root.remove();
+      if (card.blob) URL.revokeObjectURL(card.blob);
+      (neighbour ?? document.getElementById("choose")).focus();
+    },
+  });
+  cards.insertBefore(card.root, next);
+  return { card, state, signal: abort.signal };
+}
+
+function remember(state, change) {
+  state.entry = { ...state.entry, ...change };
+  keepEntry(state.entry);
+  refreshEarlier();
+}
+
+function readSource(name, source, next, showPicture) {
+  const { card, state, signal } = openCard(name, next);
+  showPicture(card);
+  const read = async () => {
+    if (signal.aborted) return;
+    card.showState("Reading …", true);
+    try {
+      const wait = (seconds) => card.showState(`The server is busy; next try in ${seconds} s`, true);
+      const answer = await readPicture(source, signal, wait);
+      if (signal.aborted) return;
+      card.showAnswer(answer);
+      tell(`${name} is read, confidence ${Math.floor(100 * answer.confidence)} %.`);
+      const thumb = await makeThumbnail(card.find("img"));
+      remember(state, { id: crypto.getRandomValues(new Uint32Array(2)).join("-"), when: Date.now(), name, thumb,
+        latex: card.editor.value, answer: slim(answer) });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Refusal)) throw error;
+      card.showTrouble(error.message, error.canRetry);
     }
-  } catch {
-    message = "The server cannot be reached.";
+  };
+  state.retry = () => {
+    card.showState("Waiting …", true);
+    enqueue(read);
+  };
+  state.retry();
+}
+
+// What of an answer is worth remembering.
+const slim = ({ pred, confidence, tokens = [], alternatives = [] }) => ({ pred, confidence, tokens, alternatives });
+
+function readFiles(files) {
+  const next = cards.firstElementChild; // the newest are above, and among themselves in their order
+  for (const file of files) {
+    const isNamed = file.name && !/^image\.\w+$/.test(file.name); // pasted pictures are all called image.png
+    readSource(isNamed ? file.name : `Picture ${++count}`, { file }, next, (card) => {
+      card.blob = URL.createObjectURL(file);
+      card.showPicture(card.blob);
+    });
   }
-  if (turn === newest) byId("status").textContent = message;
 }
 
-function readFirst(files) {
-  const picture = [...files].find((file) => file.type.startsWith("image/"));
-  if (picture) read(picture);
-  else if (files.length) byId("status").textContent = "That is not a picture.";
+function readUrl(url) {
+  const { host, pathname } = new URL(url);
+  const name = pathname.split("/").pop() || host;
+  const sentence = `From ${host}. The server fetches the picture; this page asks nobody else, and so cannot show it.`;
+  readSource(name, { url }, cards.firstElementChild, (card) => card.showPicture("", sentence));
 }
 
-byId("file").addEventListener("change", (event) => readFirst(event.target.files));
-document.addEventListener("paste", (event) => readFirst(event.clipboardData.files));
-document.addEventListener("dragover", (event) => {
-  event.preventDefault();
-  document.body.classList.add("over");
-});
-document.addEventListener("dragleave", () => document.body.classList.remove("over"));
-document.addEventListener("drop", (event) => {
-  event.preventDefault();
-  document.body.classList.remove("over");
-  readFirst(event.dataTransfer.files);
-});
-byId("copy").addEventListener("click", async () => {
-  byId("latex").select();
-  await navigator.clipboard.writeText(byId("latex").value);
-  byId("status").textContent = "Copied.";
-});
+function reopen(entry) {
+  const { card } = openCard(entry.name, cards.firstElementChild, entry);
+  card.showPicture(entry.thumb, "This picture was not kept.");
+  card.showAnswer(entry.answer, entry.latex);
+  card.root.focus();
+  card.root.scrollIntoView({ block: "nearest" });
+}
+
+const refreshEarlier = () => showEarlier(reopen, say);
+
+takeIn({ onFiles: readFiles, onUrl: readUrl, onNothing: say });
+refreshEarlier();

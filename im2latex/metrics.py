@@ -7,8 +7,8 @@ predictions[i] belongs to references[i]. An empty corpus is a mistake of the cal
 import warnings
 from collections.abc import Sequence
 
-import editdistance
 from nltk.translate import bleu_score
+from rapidfuzz.distance import Levenshtein
 
 from im2latex.errors import ConfigError
 
@@ -44,6 +44,11 @@ def edit_score(predictions: Sequence[Tokens], references: Sequence[Tokens]) -> f
     return 100 * (1 - edits / length) if length else 100.0
 
 
+def edit_score_ignoring_spacing(predictions: Sequence[Tokens], references: Sequence[Tokens]) -> float:
+    """Like `edit_score`, after `without_spacing` on both sides."""
+    return edit_score([without_spacing(tokens) for tokens in predictions], list(map(without_spacing, references)))
+
+
 def exact_match(predictions: Sequence[Tokens], references: Sequence[Tokens]) -> float:
     """Share of predictions that are their reference, token by token."""
     _check_pairs(predictions, references)
@@ -58,7 +63,7 @@ def exact_match_ignoring_spacing(predictions: Sequence[Tokens], references: Sequ
 
 def edit_distance(prediction: Tokens, reference: Tokens) -> int:
     """Fewest insertions, deletions and replacements of a token that turn one into the other; lower is better."""
-    return int(editdistance.eval(list(prediction), list(reference)))
+    return Levenshtein.distance(list(prediction), list(reference))
 
 
 def without_spacing(tokens: Tokens) -> list[str]:

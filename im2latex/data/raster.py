@@ -12,6 +12,11 @@ from PIL import Image, ImageOps
 from im2latex.data.look import Look
 
 MAX_PIXELS = 16_000_000  # a page beyond this is a mistake or an attack: nothing is drawn
+TOO_LARGE = "the formula is too large"
+STICKS_OUT = "the formula sticks out of its page"
+NO_INK = "the formula shows nothing"
+NOT_DRAWN = frozenset([TOO_LARGE, STICKS_OUT, NO_INK])
+"""Reasons for having no picture of a formula that TeX itself accepted."""
 
 
 def rasterise(pdf: bytes, look: Look) -> Iterator[tuple[int, Image.Image | str]]:
@@ -30,11 +35,11 @@ def _draw(page: pypdfium2.PdfPage, look: Look) -> Image.Image | str:
     scale = look.dpi / 72
     width, height = page.get_size()
     if width * height * scale**2 > MAX_PIXELS:
-        return "the formula is too large"
+        return TOO_LARGE
     if not _holds_all(page):
-        return "the formula sticks out of its page"
+        return STICKS_OUT
     image: Image.Image = page.render(scale=scale, grayscale=True).to_pil()
-    return _crop(image, look) or "the formula shows nothing"
+    return _crop(image, look) or NO_INK
 
 
 def _crop(image: Image.Image, look: Look) -> Image.Image | None:

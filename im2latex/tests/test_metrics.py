@@ -8,7 +8,13 @@ from nltk.translate.bleu_score import corpus_bleu as nltk_corpus_bleu
 from im2latex import metrics
 from im2latex.errors import ConfigError
 
-ALL = (metrics.corpus_bleu, metrics.edit_score, metrics.exact_match, metrics.exact_match_ignoring_spacing)
+ALL = (
+    metrics.corpus_bleu,
+    metrics.edit_score,
+    metrics.edit_score_ignoring_spacing,
+    metrics.exact_match,
+    metrics.exact_match_ignoring_spacing,
+)
 token_lists = st.lists(st.lists(st.sampled_from(["x", "y", "^", "{", "}", r"\,", r"\hspace"])), min_size=1, max_size=6)
 FORMULA = [r"\frac", "{", "a", "}", "{", "b", "}", "+", "c"]
 
@@ -62,6 +68,7 @@ def test_exact_match_counts_formulas():
 def test_spacing_commands_are_ignored_with_their_lengths(tokens, left):
     assert metrics.without_spacing(tokens.split()) == left.split()
     assert metrics.exact_match_ignoring_spacing([tokens.split()], [left.split()]) == 100
+    assert metrics.edit_score_ignoring_spacing([tokens.split()], [left.split()]) == 100
 
 
 @pytest.mark.parametrize("score", ALL)

@@ -4,9 +4,11 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from im2latex.data.packed import read_packed
-from im2latex.errors import DataError
+from im2latex.errors import ConfigError, DataError, FormulaError
+from im2latex.latex import canonicalize, to_official
 
 
 @dataclass(frozen=True)
@@ -16,6 +18,55 @@ class LabelledPictures:
     names: Sequence[str]
     formulas: Sequence[str]
     read: Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """Flags that name a set of labelled pictures."""
+
+    images: str | None = None
+    """Folder or zip of pictures; needs `labels`."""
+    labels: str | None = None
+    """Tab-separated lines without header: name of the picture, then its LaTeX."""
+    label_column: int = 1
+    """Column of `labels` that holds the LaTeX; the name is column 0."""
+    data: str | None = None
+    """A packed data set, instead of `images` and `labels`."""
+    references: Literal["canonical", "as_is"] = "canonical"
+    """canonical: labels are brought to the normal form first; as_is: they are in it, tokens separated by spaces."""
+    limit: int | None = None
+    """Only so many pictures, from the first on."""
+    name: str | None = None
+    """What the set is called; None: the folder it lies in."""
+
+    def open(self) -> LabelledPictures:
+        """The pictures, the first `limit` of them; ConfigError unless one source is named."""
+        if self.limit is not None and self.limit < 1:
+            raise ConfigError(f"--limit {self.limit}, wanted at least 1")
+        if self.data is not None and self.images is None and self.labels is None:
+            pictures = open_packed(Path(self.data))
+        elif self.data is None and self.images is not None and self.labels is not None:
+            pictures = open_labelled(Path(self.images), Path(self.labels), self.label_column)
+        else:
+            raise ConfigError("name --images and --labels, or --data, and not both")
+        return LabelledPictures(pictures.names[: self.limit], pictures.formulas[: self.limit], pictures.read)
+
+    @property
+    def title(self) -> str:
+        """What the set is called."""
+        return self.name or (
+            Path(self.data).resolve().name if self.data else Path(self.labels or "").resolve().parent.name
+        )
+
+
+def to_reference(label: str, references: str) -> tuple[list[str], bool]:
+    """Tokens of a label in the official normal form, and whether it could be brought there."""
+    if references == "as_is":
+        return label.split(), True
+    try:
+        return to_official(canonicalize(label)), True
+    except FormulaError:
+        return label.split(), False
 
 
 def open_labelled(images: Path, labels: Path, column: int = 1) -> LabelledPictures:

@@ -1,31 +1,16 @@
 """Scores are counted over every labelled picture, and everything needed to trace them is written."""
 
-import csv
 import json
 from typing import Any
 
 import pytest
-from PIL import Image
 
-from im2latex.bundle import save_bundle
-from im2latex.images import ImageSpec
 from im2latex.tests.packed_sets import make_packed_set
-from im2latex.tests.test_images import OFFICIAL
-from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
-from training.evaluate import main, to_reference
-
-
-@pytest.fixture
-def files(tmp_path):
-    """A bundle that reads x ^ { 2 } everywhere; three pictures, one of them blank."""
-    save_bundle(tmp_path / "model.pt", TinyDecoder(1.0), TOKENIZER, ImageSpec(), {"name": "tiny"})
-    (tmp_path / "set").mkdir()
-    for name in ("right", "wrong"):
-        OFFICIAL.save(tmp_path / "set" / f"{name}.png")
-    Image.new("L", (60, 30), 255).save(tmp_path / "set" / "blank.png")
-    labels = "right.png\tx^2\nwrong.png\tx^{22}\nblank.png\t\\badly{\n"
-    (tmp_path / "set" / "labels.tsv").write_text(labels, encoding="utf-8")
-    return tmp_path
+from training import reading
+from training.command import INTERRUPTED
+from training.evaluate import main
+from training.labelled import to_reference
+from training.scored import read_table
 
 
 def run(files, *flags: str) -> dict[str, Any]:
@@ -51,13 +36,70 @@ def test_scores_and_counts_are_those_of_the_predictions(files):
 
 def test_every_formula_has_a_row_in_the_table(files):
     run(files)
-    with (files / "out" / "predictions.tsv").open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
+    rows = read_table(files / "out" / "predictions.tsv")
     assert [row["name"] for row in rows] == ["right.png", "wrong.png", "blank.png"]
     assert [row["prediction"] for row in rows] == ["x ^ { 2 }", "x ^ { 2 }", ""]
     assert rows[1]["reference"] == "x ^ { 2 2 }"
     assert [row["edit_distance"] for row in rows] == ["0", "1", "1"]
+    assert [row["exact"] for row in rows] == ["1", "0", "0"]
+    assert {row["compiles"] for row in rows} == {""}
+    assert rows[0]["latex"] == "x^{2}"
     assert "blank" in rows[2]["error"]
+
+
+def test_errors_are_counted_by_token(files):
+    report = run(files)
+    rows = {row["token"]: row for row in read_table(files / "out" / "errors.tsv")}
+    assert (rows["2"]["occurrences"], rows["2"]["errors"], rows["2"]["left_out"]) == ("3", "1", "1")
+    assert {row["errors"] for row in rows.values()} == {"0", "1"}
+    assert report["bleu_conventions"]["nltk_corpus"]["bleu"] == report["scores"]["bleu"]
+
+
+def test_an_interrupted_run_goes_on_where_it_was(files, monkeypatch, capsys):
+    """Killed while it wrote its second chunk: the first is kept, the torn line read again."""
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    append, written = reading._append, []
+
+    def tear(stream, record):
+        if len(written) == 3:
+            stream.write('{"seconds": 1, "read')
+            raise KeyboardInterrupt
+        written.append(append(stream, record))
+
+    monkeypatch.setattr(reading, "_append", tear)
+    source = ["--images", str(files / "set"), "--labels", str(files / "set" / "labels.tsv")]
+    assert main(["--bundle", str(files / "model.pt"), "--out", str(files / "out"), *source]) == INTERRUPTED
+    monkeypatch.setattr(reading, "_append", append)
+    read, chunks = reading.read_sources, []
+    monkeypatch.setattr(reading, "read_sources", lambda *parts: chunks.append(len(parts[1])) or read(*parts))
+    assert run(files)["scores"]["exact_match"] == 33.33
+    assert chunks == [1]
+    assert not (files / "out" / "unfinished.jsonl").exists()
+
+
+def test_what_another_model_read_is_not_taken_up(files, capsys):
+    (files / "out").mkdir()
+    (files / "out" / "unfinished.jsonl").write_text('{"run": "other"}\n')
+    assert run(files)["scores"]["exact_match"] == 33.33
+    assert "all is read anew" in capsys.readouterr().err
+
+
+def test_predictions_come_in_the_order_of_the_labels_whatever_the_order_of_reading(files, monkeypatch):
+    monkeypatch.setattr(reading, "CHUNK", 1)
+    run(files)
+    names = [row["name"] for row in read_table(files / "out" / "predictions.tsv")]
+    assert names == ["right.png", "wrong.png", "blank.png"]
+
+
+@pytest.mark.needs_latex
+def test_pictures_are_compared_where_that_is_asked_for(files):
+    report = run(files, "--image_match", "true")
+    assert report["scores"]["compile_rate"] == 100
+    assert report["labels_without_picture"] == 1
+    assert report["scores"]["image_identical"] == 50
+    rows = read_table(files / "out" / "predictions.tsv")
+    assert [row["image_match"] for row in rows] == ["1", "0", ""]
+    assert [row["compiles"] for row in rows] == ["1", "1", ""]
 
 
 def test_a_limit_takes_the_first_pictures(files):

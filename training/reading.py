@@ -1,0 +1,138 @@
+"""Reads many pictures with a bundle, so that an interrupted run goes on where it was."""
+
+import hashlib
+import io
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from PIL import Image
+from tqdm import tqdm
+
+from im2latex.data.packed import sha256_of
+from im2latex.errors import ImageError
+from im2latex.images import BROKEN_FILE
+from im2latex.predictor import Predictor, bundled_model
+from training.labelled import LabelledPictures
+from training.provenance import current_commit
+
+CHUNK = 128
+"""Pictures read at a time, of like sizes; what an interruption loses at most."""
+CELL = 16
+"""Pixels: pictures whose sides round to the same multiple mostly run in one batch."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read in one picture, or why nothing was."""
+
+    tokens: str = ""
+    latex: str = ""
+    confidence: float = 0.0
+    error: str = ""
+
+
+@dataclass
+class Readings:
+    """Readings by the place of their picture, the time they took, and the commits whose code read them."""
+
+    by_place: dict[int, Reading]
+    seconds: float
+    commits: list[str]
+
+
+def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, file: Path, run: str) -> Readings:
+    """Read all pictures; each chunk is appended to `file`, and what an earlier `run` of this name left is kept.
+
+    Pictures of like sizes are read together, in an order drawn by lot, so that the time left can be told from the
+    time that passed. They are never padded: a prediction does not depend on its neighbours.
+    """
+    readings = _resume(file, run)
+    count = len(pictures.names)
+    waiting = [place for place in range(count) if place not in readings.by_place]
+    with file.open("a", encoding="utf-8") as stream, _progress(count, count - len(waiting)) as bar:
+        commit = current_commit()
+        if commit not in readings.commits:
+            readings.commits.append(commit)
+            _append(stream, {"commit": commit})
+        for chunk in _chunks(waiting, pictures.read):
+            started = time.perf_counter()
+            found = read_sources(predictor, [pictures.read(place) for place in chunk], beam)
+            seconds = time.perf_counter() - started
+            rows = dict(zip(chunk, found, strict=True))
+            _append(stream, {"seconds": seconds, "readings": {place: asdict(row) for place, row in rows.items()}})
+            readings.by_place |= rows
+            readings.seconds += seconds
+            bar.update(len(chunk))
+    return readings
+
+
+def read_sources(predictor: Predictor, sources: Sequence[bytes | Image.Image], beam: int) -> list[Reading]:
+    """Read pictures together; if one of them is bad, one by one, so that the others are still read."""
+    try:
+        found = predictor.predict_batch(sources, beam)
+    except ImageError as error:
+        if len(sources) == 1:
+            return [Reading(error=" ".join(str(error).split()))]
+        return [reading for source in sources for reading in read_sources(predictor, [source], beam)]
+    return [Reading(one.tokens, " ".join(one.latex.split()), one.confidence) for one in found]
+
+
+def name_run(bundle: str | None, pictures: LabelledPictures, beam: int) -> str:
+    """A name that differs when the model, the set, its labels or the beam do: for `read_pictures`."""
+    digest = hashlib.sha256()
+    for part in (sha256_of(Path(bundle or bundled_model())), str(beam), *pictures.names, *pictures.formulas):
+        digest.update(part.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _resume(file: Path, run: str) -> Readings:
+    """What the file holds of this run; a file of another run is emptied, and a last line torn by a crash cut off."""
+    readings = Readings({}, 0.0, [])
+    lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+    if not lines or json.loads(lines[0]) != {"run": run}:
+        if lines:
+            print(f"{file} is of another model, set or beam: all is read anew", file=sys.stderr)
+        lines = [json.dumps({"run": run}).encode()]
+    for line in lines[1:]:
+        record = json.loads(line)
+        readings.commits += [record["commit"]] if "commit" in record else []
+        readings.seconds += record.get("seconds", 0.0)
+        readings.by_place |= {int(place): Reading(**row) for place, row in record.get("readings", {}).items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"\n".join([*lines, b""]))
+    return readings
+
+
+def _append(stream: TextIO, record: dict[str, Any]) -> None:
+    stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+    stream.flush()
+
+
+def _chunks(places: Sequence[int], read: Callable[[int], bytes]) -> list[list[int]]:
+    """The places in chunks of pictures of like sizes, in an order that is random, but the same each time."""
+    ordered = sorted(places, key=lambda place: (_cells(read(place)), place))
+    chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
+    random.Random(0).shuffle(chunks)
+    return chunks
+
+
+def _cells(data: bytes) -> tuple[int, int]:
+    """Height and width of a picture in cells, by its header alone; (0, 0) when it has none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return -(-image.height // CELL), -(-image.width // CELL)
+    except BROKEN_FILE:
+        return 0, 0
+
+
+def _progress(count: int, done: int) -> "tqdm[Any]":
+    """A bar with the time left; where nobody watches, a line in two minutes."""
+    watched = sys.stderr.isatty()
+    interval = 0.5 if watched else 120  # seconds
+    return tqdm(desc="reading", total=count, initial=done, unit=" formulas", smoothing=0.05, mininterval=interval)

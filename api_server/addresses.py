@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -11,11 +12,17 @@ MAX_URL = 2048
 """Characters of a URL; more is refused."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 FORBIDDEN = re.compile(r"[\x00-\x20\x7f\\]")
+HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(:[0-9]+)?")
 NUMBER = re.compile(r"(0[xX][0-9a-fA-F]*|[0-9]+)")
-CARRIES_IPV4 = [
-    ipaddress.IPv6Network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
-]
-"""IPv6 ranges that lead to an IPv4 address hidden inside: NAT64, 6to4, Teredo."""
+CLOSED = [
+    ipaddress.ip_network(network)
+    for network in (
+        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16",   # NAT64 and 6to4: an IPv4 address is hidden inside
+        "2001::/23", "5f00::/16", "3fff::/20",           # protocol assignments (Teredo too), segments, documentation
+        "100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.175.48.0/24",
+    )
+]  # fmt: skip
+"""Ranges that are not for everybody, whatever this version of Python thinks of them."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,14 @@ def refuse(reason: str) -> Problem:
     return Problem(422, "url_refused", f"image_url is refused: {reason}")
 
 
-def read_url(url: str, any_port: bool = False) -> Target:
-    """Take a URL apart; raises a Problem unless it is plain http(s) to a usual name and an allowed port."""
+def read_url(url: str, ports: Collection[int] | None = (80, 443)) -> Target:
+    """Take a URL apart; raises a Problem unless it is plain http(s) to a usual name on one of the ports (None: any)."""
     if len(url) > MAX_URL:
         raise refuse(f"longer than {MAX_URL} characters")
     if FORBIDDEN.search(url):
         raise refuse("spaces, control characters and backslashes are not allowed")
     try:
+        url.encode()
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
@@ -55,10 +63,12 @@ def read_url(url: str, any_port: bool = False) -> Target:
         raise refuse("only http and https are allowed")
     if "@" in parts.netloc:
         raise refuse("user names are not allowed")
+    if not HOST_AND_PORT.fullmatch(parts.netloc):
+        raise refuse("it is not a URL")
     if port is None:
         port = DEFAULT_PORTS[parts.scheme]
-    if not any_port and port not in DEFAULT_PORTS.values():
-        raise refuse("only the ports 80 and 443 are allowed")
+    if ports is not None and port not in ports:
+        raise refuse(f"only the ports {', '.join(map(str, ports))} are allowed")
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
     query = "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~-._?") if parts.query else ""
     return Target(parts.scheme, read_host(parts.hostname or ""), port, path + query)
@@ -96,6 +106,13 @@ def is_public(address: str) -> bool:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if ip.version == 6 and (ip.ipv4_mapped or ip.is_site_local or any(ip in net for net in CARRIES_IPV4)):
+    if ip.version == 6 and (ip.ipv4_mapped or ip.is_site_local):
+        return False
+    if any(ip in network for network in CLOSED):
         return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def is_listed(host: str, allowed: Collection[str]) -> bool:
+    """Whether a host is on the operator's list, by name or below a name with a leading dot; an empty list has all."""
+    return not allowed or any(host.endswith(name) if name.startswith(".") else host == name for name in allowed)

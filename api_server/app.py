@@ -1,36 +1,37 @@
 """The application: a predictor, loaded and warmed, behind the routes."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
-from starlette.concurrency import run_in_threadpool
 
 import im2latex
 from api_server import problems
-from api_server.metrics import CountRequests, Metrics
+from api_server.access import Access
+from api_server.middleware import Observe, RefuseWhenFull
 from api_server.page import STATIC
-from api_server.reader import Reader, ReadsFormulas
+from api_server.predictions import ReadsFormulas
+from api_server.reader import Reader
 from api_server.routes import router
+from api_server.service import Service
 from api_server.settings import Settings
 
 
 def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None = None) -> FastAPI:
     """Build the server; settings come from the environment and the model from its bundle unless given."""
     settings = Settings.from_environment(os.environ) if settings is None else settings
-    metrics = Metrics()
+    service = Service(settings, Access(settings))
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.access.log_state()
         model = predictor or im2latex.Predictor.load(settings.bundle or None)
-        await run_in_threadpool(model.warm_up)
-        app.state.reader = Reader(model, metrics)
-        app.state.is_ready = True
-        yield
-        app.state.is_ready = False
+        async with reading(model, service):
+            yield
 
     app = FastAPIOffline(
         title="im2latex",
@@ -39,11 +40,27 @@ def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.state.settings = settings
-    app.state.metrics = metrics
-    app.state.is_ready = False
-    app.add_middleware(CountRequests, metrics=metrics)
+    app.state.service = service
+    app.add_middleware(RefuseWhenFull, service=service)
+    app.add_middleware(Observe, service=service)    # the last one added is the first to see a request
     app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC))
     problems.install(app)
     return app
+
+
+@asynccontextmanager
+async def reading(model: ReadsFormulas, service: Service) -> AsyncIterator[None]:
+    """Keep the model warm and its queue moving from here to the end."""
+    reader = Reader(model, service.settings, service.metrics)
+    await asyncio.get_running_loop().run_in_executor(reader.model, model.warm_up)
+    batches = asyncio.create_task(reader.batcher.run())
+    service.reader = reader
+    try:
+        yield
+    finally:
+        service.reader = None
+        batches.cancel()
+        with suppress(asyncio.CancelledError):
+            await batches
+        reader.close()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urljoin
 
-from api_server.addresses import Target, is_public, read_url, refuse
+from api_server.addresses import Target, is_listed, is_public, read_url, refuse
 from api_server.problems import Problem
 from api_server.settings import Settings
 
@@ -28,17 +28,35 @@ def fetch_image(url: str, settings: Settings, resolve: Resolve = resolve_host) -
     if not settings.image_url:
         raise refuse("this server fetches no pictures")
     deadline = time.monotonic() + settings.total_seconds
-    target = read_url(url, any_port=settings.allow_private_addresses)
+    target = read_target(url, settings)
     for _ in range(settings.max_redirects + 1):
         answer = ask(target, check_address(target, settings, resolve), settings, deadline)
         if isinstance(answer, bytes):
             return answer
-        url = urljoin(url, answer.location)
-        following = read_url(url, any_port=settings.allow_private_addresses)
-        if target.scheme == "https" and following.scheme == "http":
-            raise refuse("it redirects from https to http")
-        target = following
+        try:
+            url = urljoin(url, answer.location)
+        except ValueError:
+            raise refuse("it redirects to what is not a URL") from None
+        target = follow(target, read_target(url, settings))
     raise refuse(f"more than {settings.max_redirects} redirects")
+
+
+def read_target(url: str, settings: Settings) -> Target:
+    """Take a URL apart; raises a Problem unless the operator lets its port and host be asked."""
+    target = read_url(url, None if settings.allow_private_addresses else settings.image_url_ports)
+    if not is_listed(target.host, settings.image_url_hosts):
+        raise refuse("this server does not fetch from its host")
+    return target
+
+
+def follow(target: Target, following: Target) -> Target:
+    """Where a redirect leads; raises a Problem when that is a lower scheme, or a port that was not asked for."""
+    if target.scheme == "https" and following.scheme == "http":
+        raise refuse("it redirects from https to http")
+    is_upgrade = (target.port, following.port, following.scheme) == (80, 443, "https")
+    if following.port != target.port and not is_upgrade:
+        raise refuse("it redirects to another port")
+    return following
 
 
 class Redirect:
@@ -112,6 +130,8 @@ def read_answer(sock: socket.socket, target: Target, settings: Settings) -> byte
         return Redirect(answer.getheader("Location", ""))
     if answer.status != 200:
         raise Problem(422, "url_failed", f"image_url was answered with status {answer.status}.")
+    if answer.getheader("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(422, "url_failed", "image_url was answered in a compressed form, which was not asked for.")
     body = bytearray()
     while chunk := answer.read(CHUNK):
         body += chunk

@@ -1,11 +1,9 @@
 """What the server counts about itself, for Prometheus."""
 
-import time
-
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 LATENCIES = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Metrics:
@@ -13,52 +11,26 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "im2latex_requests", "Requests answered.", ["route", "status"], registry=self.registry
+        self.requests = self.counter("requests", "Requests answered.", ["route", "status"])
+        self.rejects = self.counter("rejects", "Requests refused, by the code of the problem.", ["reason"])
+        self.tokens = self.counter("tokens", "LaTeX tokens written.")
+        self.request_seconds = self.histogram(
+            "request_seconds", "Seconds from the head of a request to the end of its answer.", LATENCIES, ["route"]
         )
-        self.request_seconds = Histogram(
-            "im2latex_request_seconds",
-            "Seconds from the first byte of a request to the last of its answer.",
-            ["route"],
-            buckets=LATENCIES,
-            registry=self.registry,
-        )
-        self.model_seconds = Histogram(
-            "im2latex_model_seconds",
-            "Seconds the model took for a picture.",
-            buckets=LATENCIES,
-            registry=self.registry,
-        )
-        self.tokens = Counter("im2latex_tokens", "LaTeX tokens written.", registry=self.registry)
+        self.model_seconds = self.histogram("model_seconds", "Seconds the model took for a batch.", LATENCIES)
+        self.batch_size = self.histogram("batch_size", "Pictures read together.", BATCH_SIZES)
+        self.queue_depth = Gauge("im2latex_queue_depth", "Pictures at work or waiting.", registry=self.registry)
+
+    def counter(self, name: str, meaning: str, labels: list[str] | None = None) -> Counter:
+        """A counter of this registry."""
+        return Counter(f"im2latex_{name}", meaning, labels or [], registry=self.registry)
+
+    def histogram(
+        self, name: str, meaning: str, buckets: tuple[float, ...], labels: list[str] | None = None
+    ) -> Histogram:
+        """A histogram of this registry."""
+        return Histogram(f"im2latex_{name}", meaning, labels or [], buckets=buckets, registry=self.registry)
 
     def text(self) -> bytes:
         """All numbers in Prometheus' text format."""
         return generate_latest(self.registry)
-
-
-class CountRequests:
-    """ASGI middleware: counts and times each request under the route that answered it, not its path."""
-
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self.app = app
-        self.metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        status = 500
-
-        async def note_status(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, note_status)
-        finally:
-            route = getattr(scope.get("route"), "path", "other")
-            self.metrics.requests.labels(route, str(status)).inc()
-            self.metrics.request_seconds.labels(route).observe(time.perf_counter() - started)

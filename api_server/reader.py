@@ -1,63 +1,119 @@
-"""One picture at a time through the model, on a worker thread and never on the event loop."""
+"""From the bytes of a picture to the answer: prepared on a few threads, queued for the model, put into words."""
 
+import asyncio
 import threading
-import time
-from typing import Protocol
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TypeVar
 
-from PIL import Image
+from torch import Tensor
 
+from api_server.batching import Batcher, Work
+from api_server.fetch import fetch_image
+from api_server.machine import set_threads, usable_cores
 from api_server.metrics import Metrics
-from api_server.schemas import Reading, Token
-from im2latex.images import open_image
+from api_server.pictures import prepare_picture
+from api_server.predictions import FormulaRead, ReadsFormulas, to_reading
+from api_server.problems import Problem, busy, unreadable
+from api_server.schemas import BatchReading, BatchRequest, Options, ProblemDetails, Reading
+from api_server.settings import Settings
+from api_server.uploads import decode_picture
+from im2latex.errors import ImageError
 
+BATCH_PIXELS = 2**20
+"""Prepared pictures run together up to this many pixels, as the library does."""
+MOST_PREPARING = 4
+"""Threads that decode pictures: each may hold a picture of the largest size."""
 
-class ReadFormula(Protocol):
-    """What the server needs of a prediction."""
-
-    @property
-    def latex(self) -> str: ...
-    @property
-    def tokens(self) -> str: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def token_confidences(self) -> list[float]: ...
-
-
-class ReadsFormulas(Protocol):
-    """What the server needs of a predictor; im2latex.Predictor is one, tests hand in another."""
-
-    @property
-    def name(self) -> str: ...
-    def warm_up(self) -> None: ...
-    def predict(self, image: Image.Image) -> ReadFormula: ...
+T = TypeVar("T")
 
 
 class Reader:
-    """Reads pictures for all requests; the lock keeps the model to one picture at a time."""
+    """Reads pictures for all requests; made and closed on the event loop."""
 
-    def __init__(self, predictor: ReadsFormulas, metrics: Metrics) -> None:
+    def __init__(self, predictor: ReadsFormulas, settings: Settings, metrics: Metrics) -> None:
         self.predictor = predictor
+        self.settings = settings
         self.metrics = metrics
-        self.lock = threading.Lock()
+        self.inside = 0
+        self.preparers = ThreadPoolExecutor(min(MOST_PREPARING, usable_cores()), "prepare")
+        self.fetchers = ThreadPoolExecutor(max(1, settings.max_fetches), "fetch")
+        self.may_fetch = threading.BoundedSemaphore(max(1, settings.max_fetches))
+        self.model = ThreadPoolExecutor(1, "model", partial(set_threads, settings.threads))
+        self.batcher = Batcher(self.model, metrics, settings.batch_seconds)
 
-    def read(self, data: bytes) -> Reading:
+    @property
+    def is_full(self) -> bool:
+        """Whether one more picture would find no place."""
+        return self.inside >= self.settings.max_queue
+
+    @contextmanager
+    def places(self, count: int) -> Iterator[None]:
+        """Hold places for some pictures until they are answered; raises the 503 Problem when there are too few."""
+        if self.inside + count > self.settings.max_queue:
+            raise busy("The server has as many pictures as it can bear; try again.")
+        self.inside += count
+        self.metrics.queue_depth.set(self.inside)
+        try:
+            yield
+        finally:
+            self.inside -= count
+            self.metrics.queue_depth.set(self.inside)
+
+    async def read(self, data: bytes, options: Options) -> Reading:
         """Read the bytes of a picture; raises ImageError when it cannot be read."""
-        image = open_image(data)
-        with self.lock:
-            started = time.perf_counter()
-            found = self.predictor.predict(image)
-            seconds = time.perf_counter() - started
-        tokens = found.tokens.split()
-        self.metrics.model_seconds.observe(seconds)
-        self.metrics.tokens.inc(len(tokens))
-        return Reading(
-            pred=found.latex,
-            confidence=found.confidence,
-            tokens=[
-                Token(token=token, confidence=confidence)
-                for token, confidence in zip(tokens, found.token_confidences, strict=True)
-            ],
-            model=self.predictor.name,
-            seconds=seconds,
-        )
+        with self.places(1):
+            return await self.read_in_place(data, options)
+
+    async def read_all(self, request: BatchRequest) -> BatchReading:
+        """Read some pictures, in order; what is wrong with one is its own answer."""
+        with self.places(len(request.images)):
+            answers = [self.read_or_refuse(text, request) for text in request.images]
+            return BatchReading(answers=list(await asyncio.gather(*answers)))
+
+    async def read_or_refuse(self, text: str, options: Options) -> Reading | ProblemDetails:
+        """Read one picture of several, sent as base64 or a data URL."""
+        try:
+            data = await self.in_pool(decode_picture, text, self.settings.max_upload_bytes)
+            return await self.read_in_place(data, options)
+        except ImageError as error:
+            return unreadable(error).document()
+        except Problem as problem:
+            return problem.document()
+
+    async def read_in_place(self, data: bytes, options: Options) -> Reading:
+        """Read a picture that has its place."""
+        image = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
+        alternatives = min(options.alternatives, options.beam - 1)
+        kind = (image.shape, options.beam, alternatives)
+        run = partial(self.predict, options.beam, alternatives)
+        found, seconds = await self.batcher.answer(Work(kind, run, image, max(1, BATCH_PIXELS // image.numel())))
+        self.metrics.tokens.inc(len(found.token_confidences))
+        return await self.in_pool(to_reading, found, options, self.predictor.name, seconds)
+
+    def predict(self, beam: int, alternatives: int, images: list[Tensor]) -> Sequence[FormulaRead]:
+        """Read prepared pictures of one size, on the model's thread."""
+        return self.predictor.predict_prepared(images, beam)
+
+    async def in_pool(self, function: Callable[..., T], *arguments: object) -> T:
+        """Call a function on one of the threads that prepare pictures."""
+        return await asyncio.get_running_loop().run_in_executor(self.preparers, function, *arguments)
+
+    async def fetch(self, url: str) -> bytes:
+        """Fetch a picture on a thread of its own; a name server that hangs holds up that thread and nothing else."""
+        if not self.may_fetch.acquire(blocking=False):
+            raise busy("The server fetches as many pictures as it can; try again.")
+        job = self.fetchers.submit(fetch_image, url, self.settings)
+        job.add_done_callback(lambda _: self.may_fetch.release())
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(job), self.settings.total_seconds + 1)
+        except TimeoutError:
+            raise Problem(422, "url_failed", "Fetching image_url took too long.") from None
+
+    def close(self) -> None:
+        """Wait for the batch that runs; what hangs in a fetch is left."""
+        self.model.shutdown(cancel_futures=True)
+        self.preparers.shutdown(cancel_futures=True)
+        self.fetchers.shutdown(wait=False, cancel_futures=True)

@@ -1,76 +1,73 @@
 """Every address of the server: parse, read, answer."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api_server.fetch import fetch_image
+from api_server import describe
+from api_server.access import admit
+from api_server.bodies import read_upload, read_uploads
 from api_server.page import PAGE, PAGE_HEADERS
 from api_server.reader import Reader
-from api_server.schemas import Health, ImageRequest, ProblemDetails, Reading
-from api_server.settings import Settings
-from api_server.uploads import Body, picture_bytes, read_body
+from api_server.schemas import BatchReading, Health, Reading, UrlRequest
+from api_server.service import Service, get_reader, get_service
+from api_server.uploads import Body, parse_batch, parse_upload
+from api_server.waiting import in_time
 
 router = APIRouter()
 
-
-def get_reader(request: Request) -> Reader:
-    """The reader that the lifespan made."""
-    reader = request.app.state.reader
-    assert isinstance(reader, Reader)
-    return reader
-
-
-def get_settings(request: Request) -> Settings:
-    """The settings the application was made with."""
-    settings = request.app.state.settings
-    assert isinstance(settings, Settings)
-    return settings
-
-
 ReaderDep = Annotated[Reader, Depends(get_reader)]
-SettingsDep = Annotated[Settings, Depends(get_settings)]
-PROBLEM = {"model": ProblemDetails, "content": {"application/problem+json": {}}}
-UPLOAD: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": ImageRequest.model_json_schema()},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                }
-            },
-        },
-    }
-}
+ServiceDep = Annotated[Service, Depends(get_service)]
+Guarded = [Depends(admit)]
 
 
-@router.get("/v1/predict", responses={422: PROBLEM}, tags=["predict"])
-def predict_url(
-    image_url: Annotated[str, Query(description="An http or https address of a picture.", min_length=1)],
-    reader: ReaderDep,
-    settings: SettingsDep,
+@router.get("/v1/predict", responses=describe.GET, dependencies=Guarded, tags=["predict"])
+async def predict_url(
+    request: Request, wanted: Annotated[UrlRequest, Query()], reader: ReaderDep, service: ServiceDep
 ) -> Reading:
     """Read the formula in the picture at an address on the public internet."""
-    return reader.read(fetch_image(image_url, settings))
+
+    async def read() -> Reading:
+        return await reader.read(await reader.fetch(wanted.image_url), wanted)
+
+    return await in_time(request, read(), service.settings.deadline_seconds)
 
 
 @router.post(
-    "/v1/predict",
-    responses={413: PROBLEM, 415: PROBLEM, 422: PROBLEM},
-    openapi_extra=UPLOAD,
-    tags=["predict"],
+    "/v1/predict", responses=describe.POST, openapi_extra=describe.UPLOAD, dependencies=Guarded, tags=["predict"]
 )
-def predict_upload(
-    body: Annotated[Body, Depends(read_body)], reader: ReaderDep, settings: SettingsDep
+async def predict_upload(
+    request: Request, body: Annotated[Body, Depends(read_upload)], reader: ReaderDep, service: ServiceDep
 ) -> Reading:
     """Read the formula in an uploaded picture: JSON with base64 or a data URL, or a multipart form."""
-    return reader.read(picture_bytes(body, settings.max_upload_bytes))
+
+    async def read() -> Reading:
+        options, data = await reader.in_pool(parse_upload, body, service.settings.max_upload_bytes)
+        return await reader.read(data, options)
+
+    return await in_time(request, read(), service.settings.deadline_seconds)
+
+
+@router.post(
+    "/v1/predict/batch",
+    responses=describe.POST_BATCH,
+    openapi_extra=describe.BATCH,
+    dependencies=Guarded,
+    tags=["predict"],
+)
+async def predict_batch(
+    request: Request, body: Annotated[Body, Depends(read_uploads)], reader: ReaderDep, service: ServiceDep
+) -> BatchReading:
+    """Read some pictures: an answer or a problem for each, in the order sent."""
+
+    async def read() -> BatchReading:
+        batch = await reader.in_pool(parse_batch, body, service.settings.max_images)
+        service.access.admit(request, len(batch.images) - 1)
+        return await reader.read_all(batch)
+
+    return await in_time(request, read(), service.settings.deadline_seconds)
 
 
 @router.get("/healthz", tags=["operate"])
@@ -80,16 +77,15 @@ async def healthz() -> Health:
 
 
 @router.get("/readyz", responses={503: {"model": Health}}, tags=["operate"])
-async def readyz(request: Request) -> JSONResponse:
+async def readyz(service: ServiceDep) -> JSONResponse:
     """Answer 200 once the model is loaded and warm, 503 before and while the server stops."""
-    is_ready = bool(request.app.state.is_ready)
-    return JSONResponse({"status": "ready" if is_ready else "not ready"}, 200 if is_ready else 503)
+    return JSONResponse({"status": "ready"}) if service.is_ready else JSONResponse({"status": "not ready"}, 503)
 
 
-@router.get("/metrics", tags=["operate"])
-async def metrics(request: Request) -> Response:
+@router.get("/metrics", tags=["operate"], response_class=Response, responses=describe.METRICS)
+async def metrics(service: ServiceDep) -> Response:
     """Answer with counters and latencies for Prometheus."""
-    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/", include_in_schema=False)

@@ -1,15 +1,53 @@
 """The JSON that goes in and comes out."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+Format = Literal["latex", "mathml"]
+PICTURE = "data:image/png;base64,iVBORw0KGgo..."
 
 
-class ImageRequest(BaseModel):
+def split_commas(value: object) -> object:
+    """Let a query or form say formats=latex,mathml as well as formats=latex&formats=mathml."""
+    if not isinstance(value, list):
+        return value
+    return [piece for part in value for piece in (part.split(",") if isinstance(part, str) else [part])]
+
+
+class Options(BaseModel):
+    """How a picture is read, and what the answer holds."""
+
+    beam: int = Field(1, ge=1, le=10, description="Width of the beam search: 1 is quickest.")
+    alternatives: int = Field(
+        0, ge=0, le=10, description="Other readings wanted, best first; a beam holds at most beam - 1."
+    )
+    formats: Annotated[list[Format], BeforeValidator(split_commas)] = Field(
+        [], max_length=10, description="Further forms of `pred`, wanted in the field `formats`."
+    )
+
+
+class UrlRequest(Options):
+    """A picture on the public internet."""
+
+    image_url: str = Field(min_length=1, description="An http or https address of a picture.")
+
+
+class ImageRequest(Options):
     """A picture inside JSON."""
 
     image: str = Field(
         min_length=1,
         description="A picture (PNG, JPEG, WEBP, GIF, BMP or TIFF): base64, or a data URL with base64.",
-        examples=["data:image/png;base64,iVBORw0KGgo..."],
+        examples=[PICTURE],
+    )
+
+
+class BatchRequest(Options):
+    """Some pictures inside JSON."""
+
+    images: list[str] = Field(
+        min_length=1, description="Pictures as in /v1/predict: base64, or data URLs.", examples=[[PICTURE, PICTURE]]
     )
 
 
@@ -20,6 +58,13 @@ class Token(BaseModel):
     confidence: float = Field(ge=0, le=1, description="Probability the model gave this token, 0 to 1.")
 
 
+class Alternative(BaseModel):
+    """Another reading of the same picture."""
+
+    pred: str = Field(description="LaTeX as a person writes it.", examples=["\\frac{a}{6}"])
+    confidence: float = Field(ge=0, le=1)
+
+
 class Reading(BaseModel):
     """What a picture says."""
 
@@ -28,8 +73,12 @@ class Reading(BaseModel):
     pred: str = Field(description="LaTeX as a person writes it.", examples=["\\frac{a}{b}"])
     confidence: float = Field(ge=0, le=1, description="Geometric mean of the tokens' probabilities, 0 to 1.")
     tokens: list[Token] = Field(description="The canonical tokens, in order.")
-    model: str = Field(description="Name of the model that read the picture.")
-    seconds: float = Field(ge=0, description="Time the model took, in seconds.")
+    alternatives: list[Alternative] = Field([], description="Other readings, best first; as many as asked for.")
+    formats: dict[Format, str | None] = Field(
+        {}, description="`pred` in the formats asked for; null where it cannot be written in one.", examples=[{}]
+    )
+    model: str = Field(description="Name of the model that read the picture.", examples=["default"])
+    seconds: float = Field(ge=0, description="Time the model took, in seconds; shared by a batch.")
 
 
 class ProblemDetails(BaseModel):
@@ -40,6 +89,12 @@ class ProblemDetails(BaseModel):
     status: int = Field(examples=[422])
     detail: str = Field(examples=["the picture is blank"])
     code: str = Field(description="Stable name of the error.", examples=["unreadable_image"])
+
+
+class BatchReading(BaseModel):
+    """An answer or a problem for each picture, in the order they were sent."""
+
+    answers: list[Reading | ProblemDetails]
 
 
 class Health(BaseModel):

@@ -1,7 +1,7 @@
 """What an operator may set, and the environment variables that set it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from im2latex.errors import ConfigError
@@ -11,23 +11,44 @@ YES = ("1", "true", "yes", "on")
 NO = ("0", "false", "no", "off")
 
 
+def setting(default: Any, meaning: str) -> Any:
+    """A field with the sentence that `im2latex serve --help` shows."""
+    return field(default=default, metadata={"meaning": meaning})
+
+
 @dataclass(frozen=True)
 class Settings:
     """Each field is set by an environment variable of its name: IM2LATEX_MAX_UPLOAD_BYTES=1000000."""
 
-    bundle: str = ""
-    """The model file; empty for the one that ships."""
-    max_upload_bytes: int = 10 * 2**20
-    """Largest picture taken, uploaded or fetched."""
-    image_url: bool = True
-    """Whether GET /v1/predict fetches pictures at all."""
-    allow_private_addresses: bool = False
-    """Whether image_url may name addresses and ports of your own network, not of the internet only."""
-    connect_seconds: float = 2.0
-    read_seconds: float = 5.0
-    total_seconds: float = 8.0
-    """Time to fetch one image_url, redirects included."""
-    max_redirects: int = 3
+    bundle: str = setting("", "the model file; empty for the one that ships")
+    threads: int = setting(0, "threads of the model; 0 for the cores this process may use")
+
+    max_upload_bytes: int = setting(10 * 2**20, "largest picture taken, uploaded or fetched")
+    max_images: int = setting(16, "pictures in one request to /v1/predict/batch")
+    max_pixels: int = setting(25_000_000, "largest picture, in pixels; more is refused before it is decoded")
+    max_side: int = setting(10_000, "longest side of a picture, in pixels")
+
+    max_queue: int = setting(32, "pictures at work or waiting; a request beyond that is answered 503")
+    max_body_bytes: int = setting(256 * 2**20, "bytes of all bodies being received; beyond that 503")
+    max_connections: int = setting(1000, "open connections; a request beyond that is answered 503")
+    batch_seconds: float = setting(0.004, "how long a picture waits for others of its size")
+    header_seconds: float = setting(10.0, "time for the head of a request; then its connection is closed")
+    body_seconds: float = setting(20.0, "time for the body of a request; then 408")
+    deadline_seconds: float = setting(30.0, "time for an answer from the end of the body; then 504")
+    drain_seconds: float = setting(1.0, "after SIGTERM, time that /readyz says no before the door is closed")
+
+    image_url: bool = setting(True, "whether GET /v1/predict fetches pictures at all")
+    image_url_hosts: tuple[str, ...] = setting((), "hosts that may be asked, .example.org for all below; empty: any")
+    image_url_ports: tuple[int, ...] = setting((80, 443), "ports that may be asked")
+    allow_private_addresses: bool = setting(False, "whether image_url may lead into your own network, on any port")
+    connect_seconds: float = setting(2.0, "time to connect to the server of an image_url")
+    read_seconds: float = setting(5.0, "longest silence of that server")
+    total_seconds: float = setting(8.0, "time to fetch one image_url, redirects included")
+    max_redirects: int = setting(3, "redirects followed, each checked like the first address")
+    max_fetches: int = setting(16, "pictures fetched at a time; a request beyond that is answered 503")
+
+    api_keys: tuple[str, ...] = setting((), "keys of which a request must show one; empty: no key is asked for")
+    rate_limit: str = setting("", "pictures for each key or address: 60/minute; empty: no limit")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -41,10 +62,23 @@ class Settings:
         return cls(**values)
 
 
+def describe() -> str:
+    """Every variable with its meaning and default, a line each."""
+    lines = []
+    for one in fields(Settings):
+        default = ",".join(map(str, one.default)) if isinstance(one.default, tuple) else str(one.default)
+        lines.append(f"  {PREFIX + one.name.upper():<33}{one.metadata['meaning']} (default: {default or 'empty'})")
+    return "\n".join(lines)
+
+
 def parse(name: str, text: str, kind: object) -> Any:
     """Turn the text of a variable into a value of the field's type; raises ConfigError."""
     if kind is str:
         return text
+    if kind == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind == tuple[int, ...]:
+        return tuple(parse(name, part, int) for part in text.split(",") if part.strip())
     if kind is bool:
         if text.lower() not in YES + NO:
             raise ConfigError(f"{name} must be one of {', '.join(YES + NO)}")

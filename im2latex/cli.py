@@ -1,15 +1,17 @@
 """The `im2latex` command: read pictures, serve the API, say what the model is."""
 
+import argparse
 import json
 import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import PositiveInt
 
 import im2latex
@@ -18,7 +20,8 @@ from im2latex.errors import Im2LatexError, ImageError
 if TYPE_CHECKING:
     from im2latex.predictor import Prediction, Predictor
 
-SERVER = "api_server.app:create_app"
+SERVER = "api_server.process"
+SETTINGS = "api_server.settings"
 """The server, by name: the library knows nothing of HTTP."""
 
 
@@ -45,6 +48,10 @@ class Answer:
         return json.dumps(fields, ensure_ascii=False)
 
 
+class AsWritten(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """Help that keeps the lines of a description."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 1 when something could not be read."""
     arguments = build_parser().parse_args(None if argv is None else list(argv))
@@ -59,7 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> ArgumentParser:
     """The flags of all commands."""
     parser = ArgumentParser(
-        prog="im2latex", description="Pictures of formulas become LaTeX.", version=im2latex.__version__
+        prog="im2latex",
+        description="Pictures of formulas become LaTeX.",
+        version=im2latex.__version__,
+        formatter_class=AsWritten,
     )
     commands = parser.add_subcommands()
 
@@ -71,7 +81,9 @@ def build_parser() -> ArgumentParser:
     predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures at a time")
     commands.add_subcommand("predict", predict, help="read pictures")
 
-    serve = ArgumentParser(description="Serve the API and the web page.")
+    serve = ArgumentParser(
+        description=f"Serve the API and the web page. Environment variables:\n\n{import_module(SETTINGS).describe()}"
+    )
     serve.add_argument("--host", default="127.0.0.1", metavar="H", help="0.0.0.0 to be reached from outside")
     serve.add_argument("--port", type=int, default=8000, metavar="P")
     serve.add_argument("--bundle", metavar="F", help="another model file")
@@ -120,17 +132,16 @@ def read_batch(predictor: "Predictor", files: Sequence[str], beam: int) -> list[
 
 
 def run_serve(arguments: Namespace) -> int:
-    """Start the server in this process; it reads its settings from the environment."""
+    """Serve in this process until it is told to stop; settings come from the environment."""
     try:
-        import uvicorn
-    except ImportError:
-        print("im2latex: the server is not installed; pip install 'im2latex[serve]'", file=sys.stderr)
+        server = import_module(SERVER)
+    except ModuleNotFoundError as error:
+        print(f"im2latex: {error}; pip install 'im2latex[serve]'", file=sys.stderr)
         return 1
 
     if arguments.bundle:
         os.environ["IM2LATEX_BUNDLE"] = arguments.bundle
-    uvicorn.run(SERVER, factory=True, host=arguments.host, port=arguments.port)
-    return 0
+    return int(server.run(arguments.host, arguments.port))
 
 
 def run_info(arguments: Namespace) -> int:

@@ -43,7 +43,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
     finally:
         process.terminate()
-        process.wait(30)
+        code = process.wait(60)
+    assert code == 0, "SIGTERM drains and ends well"
 
 
 def wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:

@@ -1,15 +1,18 @@
 """A predictor without a model, pictures without files, and a client to ask the application."""
 
 import io
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from api_server.app import create_app
 from api_server.settings import Settings
+from im2latex.images import ImageSpec
 
 
 @dataclass
@@ -22,24 +25,41 @@ class FakePrediction:
     token_confidences: list[float] = field(default_factory=lambda: [0.9, 1.0, 1.0, 0.6, 1.0])
 
 
+@dataclass
+class FakeBundle:
+    """How pictures are prepared for the fake."""
+
+    spec: ImageSpec = field(default_factory=ImageSpec)
+
+
 class FakePredictor:
-    """Reads x_{1} in every picture and remembers their sizes, (width, height)."""
+    """Reads x_{1} in every picture; remembers its batches, a list of heights and widths each."""
 
     name = "fake"
 
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.sizes: list[tuple[int, int]] = []
+    def __init__(self, failure: Exception | None = None, is_slow: bool = False) -> None:
+        """A slow one starts its batches, but ends them only after `go_on.set()`."""
+        self.bundle = FakeBundle()
+        self.batches: list[list[tuple[int, int]]] = []
+        self.beams: list[int] = []
         self.failure = failure
         self.is_warm = False
+        self.has_begun = threading.Event()
+        self.go_on = threading.Event()
+        if not is_slow:
+            self.go_on.set()
 
     def warm_up(self) -> None:
         self.is_warm = True
 
-    def predict(self, image: Image.Image) -> FakePrediction:
-        self.sizes.append(image.size)
+    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1) -> list[FakePrediction]:
+        self.batches.append([(image.shape[1], image.shape[2]) for image in images])
+        self.beams.append(beam)
+        self.has_begun.set()
+        assert self.go_on.wait(60)
         if self.failure is not None:
             raise self.failure
-        return FakePrediction()
+        return [FakePrediction() for _ in images]
 
 
 def picture(kind: str = "PNG", mode: str = "L", size: tuple[int, int] = (60, 30)) -> bytes:

@@ -59,6 +59,39 @@ def test_a_plain_url_is_taken_apart(url, host, port, path):
         "http://[127.0.0.1]/",
         "http://" + "a" * 64 + ".example/",
         "http://example.com/" + "a" * 2048,
+        "http:example.com",
+        "http:/example.com/",
+        "http://\t127.0.0.1/",
+        "ht\ntp://example.com/",
+        " http://example.com/",
+        "http://example.com/ @127.0.0.1/",
+        "http://example.com\r\nHost: 127.0.0.1/",
+        "http://@example.com/",
+        "http://:80/",
+        "http://:@/",
+        "http://0/",
+        "http://127.0.0.1.1/",
+        "http://1.2.3.256/",
+        "http://0x7f.1/",
+        "http://00000177.1/",
+        "http://[::1]a/",
+        "http://[::ffff:7f00:1%eth0]/",
+        "http://[v1.a]/",
+        "http://example.com:\uff18\uff10/",
+        "http://example.com:+80/",
+        "http://example.com:/",
+        "http://[]/",
+        "http://a..example/",
+        "http://ex\u00admple.com\u2044@127.0.0.1/",
+        "http://example.com\uff20127.0.0.1/",
+        "http://example.com\uff0f127.0.0.1/",
+        "http://\ud800.example/",
+        "http://example.com/\ud800",
+        "http://example.com,127.0.0.1/",
+        "http://example.com;127.0.0.1/",
+        "http://{example}/",
+        "http://localhost$/",
+        "HTTP+UNIX://%2Fvar%2Frun%2Fdocker.sock/",
     ],
 )
 def test_an_odd_url_is_refused(url):
@@ -68,8 +101,40 @@ def test_an_odd_url_is_refused(url):
 
 
 @pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("http://example.com#@127.0.0.1/", "example.com"),
+        ("http://example.com?@127.0.0.1/", "example.com"),
+        ("http://example.com/@127.0.0.1/", "example.com"),
+        ("http://127.0.0.1#@example.com/", "127.0.0.1"),
+        ("http://127.0.0.1?a=http://example.com/", "127.0.0.1"),
+        ("HTTP://127.0.0.1:80/", "127.0.0.1"),
+        ("http://127\u30020\u30020\u30021/", "127.0.0.1"),
+        ("http://\uff11\uff12\uff17.0.0.1/", "127.0.0.1"),
+        ("http://127.0.0.1./", "127.0.0.1"),
+        ("http://localhost./", "localhost"),
+        ("http://LOCALHOST/", "localhost"),
+        ("http://[::FFFF:127.0.0.1]/", "::ffff:127.0.0.1"),
+        ("http://[0:0:0:0:0:0:0:1]/", "0:0:0:0:0:0:0:1"),
+    ],
+)
+def test_one_reading_of_a_url_is_both_checked_and_asked(url, host):
+    """Where other parsers see another host, the one that is checked is the one that is connected to."""
+    target = read_url(url)
+    assert target.host == host
+    assert target.host_header.strip("[]") == host
+
+
+@pytest.mark.parametrize("host", ["::ffff:127.0.0.1", "0:0:0:0:0:0:0:1", "::127.0.0.1", "::ffff:0:127.0.0.1"])
+def test_an_address_written_in_a_url_is_checked_like_one_that_was_looked_up(host):
+    assert not is_public(host)
+
+
+@pytest.mark.parametrize(
     "address",
     [
+        "192.88.99.1", "192.31.196.1", "192.52.193.1", "192.175.48.1", "2001:20::1", "2001:2::1", "2001:10::1",
+        "2001:1ff::1", "5f00::1", "3fff::1", "64:ff9b:1::1", "::8.8.8.8", "fe80::1%eth0", "100.127.255.255",
         "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
         "169.254.169.254", "100.64.0.1", "192.0.0.1", "192.0.2.1", "198.18.0.1", "198.51.100.1",
         "203.0.113.1", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255",

@@ -56,6 +56,8 @@ def test_every_way_to_send_a_picture_gives_the_same_answer(client, send):
         "pred": "x_{1}",
         "confidence": 0.5,
         "model": "fake",
+        "alternatives": [],
+        "formats": {},
         "tokens": [
             {"token": "x", "confidence": 0.9},
             {"token": "_", "confidence": 1.0},
@@ -79,6 +81,14 @@ def test_every_supported_format_is_read_whatever_its_name_claims(client, kind):
         (b"{}", {"content-type": "application/json"}, 422, "invalid_request"),
         (b'{"image": ""}', {"content-type": "application/json"}, 422, "invalid_request"),
         (b'{"image": 3}', {"content-type": "application/json"}, 422, "invalid_request"),
+        (b'{"image": "aGFsbG8=", "beam": 11}', {"content-type": "application/json"}, 422, "invalid_request"),
+        (b'{"image": "aGFsbG8=", "beam": "2"}', {"content-type": "application/json"}, 422, "invalid_request"),
+        (b'{"image": "aGFsbG8=", "formats": ["%s"]}' % SECRET.encode(),
+         {"content-type": "application/json"}, 422, "invalid_request"),
+        (b'{"image": "aGFsbG8=", "beam": "%s"}' % SECRET.encode(),
+         {"content-type": "application/json"}, 422, "invalid_request"),
+        (b'{"image": "\xff%s"}' % SECRET.encode(), {"content-type": "application/json"}, 422, "invalid_request"),
+        (b"[" * 100_000, {"content-type": "application/json"}, 422, "invalid_request"),
         (b'{"image": "%s"}' % SECRET.encode(), {"content-type": "application/json"}, 422, "invalid_base64"),
         (b'{"image": "data:a/b,aGFsbG8="}', {"content-type": "application/json"}, 422, "invalid_base64"),
         (b'{"image": "aGFsbG8="}', {"content-type": "application/json"}, 422, "unreadable_image"),
@@ -129,6 +139,9 @@ def test_a_fault_of_the_server_is_a_problem_without_its_cause():
         ("DELETE", "/v1/predict", 405, "method_not_allowed"),
         ("GET", "/v1/predict", 422, "invalid_request"),
         ("GET", f"/v1/predict?image_url=ftp://{SECRET}/", 422, "url_refused"),
+        ("GET", f"/v1/predict?image_url=http://a.example/&beam={SECRET}", 422, "invalid_request"),
+        ("GET", f"/v1/predict?image_url=http://a.example/&formats={SECRET}", 422, "invalid_request"),
+        ("GET", "/v1/predict/batch", 405, "method_not_allowed"),
         ("GET", "/v1/predict?image_url=http://127.0.0.1/", 422, "url_refused"),
         ("GET", "/v1/predict?image_url=http://localhost/", 422, "url_refused"),
     ],
@@ -162,7 +175,7 @@ def test_the_model_is_warm_and_sees_each_picture_once():
     with serving(predictor=predictor) as client:
         assert predictor.is_warm
         client.post("/v1/predict", files={"file": picture(size=(70, 50))})
-    assert predictor.sizes == [(70, 50)]
+    assert predictor.batches == [[(16, 16)]]
 
 
 def test_ready_only_between_warm_up_and_shutdown():

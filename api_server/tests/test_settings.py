@@ -1,8 +1,10 @@
 """Settings come from IM2LATEX_ variables, and nothing that is mistyped is passed over."""
 
+from dataclasses import fields
+
 import pytest
 
-from api_server.settings import Settings
+from api_server.settings import PREFIX, Settings, describe
 from im2latex.errors import ConfigError
 
 
@@ -17,6 +19,8 @@ def test_every_kind_of_value_is_read():
         "IM2LATEX_ALLOW_PRIVATE_ADDRESSES": "Yes",
         "IM2LATEX_IMAGE_URL": "0",
         "IM2LATEX_TOTAL_SECONDS": "1.5",
+        "IM2LATEX_API_KEYS": "first, second,",
+        "IM2LATEX_IMAGE_URL_PORTS": "80,8080",
     }
     assert Settings.from_environment(environment) == Settings(
         bundle="model.pt",
@@ -24,6 +28,8 @@ def test_every_kind_of_value_is_read():
         allow_private_addresses=True,
         image_url=False,
         total_seconds=1.5,
+        api_keys=("first", "second"),
+        image_url_ports=(80, 8080),
     )
 
 
@@ -34,6 +40,7 @@ def test_every_kind_of_value_is_read():
         ("IM2LATEX_MAX_UPLOAD_BYTES", "10 MB"),
         ("IM2LATEX_MAX_UPLOAD_BYTES", "-1"),
         ("IM2LATEX_TOTAL_SECONDS", "nan"),
+        ("IM2LATEX_IMAGE_URL_PORTS", "80,http"),
         ("IM2LATEX_ALLOW_PRIVATE_ADDRESSES", "maybe"),
     ],
 )
@@ -44,3 +51,9 @@ def test_a_setting_that_means_nothing_stops_the_start_and_is_named(name, text):
 
 def test_private_addresses_are_refused_unless_asked_for():
     assert Settings().allow_private_addresses is False
+
+
+def test_the_help_has_a_line_for_every_setting():
+    lines = describe().splitlines()
+    assert [line.split()[0] for line in lines] == [PREFIX + field.name.upper() for field in fields(Settings)]
+    assert all("(default: " in line for line in lines)

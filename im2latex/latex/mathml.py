@@ -13,6 +13,9 @@ LEADS_OUTSIDE = ("href", "style", "class", "id")
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot hold."""
 
+BROKEN_FORMULA = (RecursionError, StopIteration, LookupError, ValueError, TypeError, AttributeError)
+"""What latex2mathml raises beside its own errors, as property tests found them."""
+
 
 def to_mathml(formula: str) -> str:
     """Convert a formula as a person types it into one <math> element; raises FormulaError when it cannot be."""
@@ -21,10 +24,10 @@ def to_mathml(formula: str) -> str:
 
     if NOT_XML.search(unescape(formula)):
         raise FormulaError("the formula has characters that MathML cannot hold")
-    refusals = [kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    named = tuple(kind for kind in vars(exceptions).values() if isinstance(kind, type) and issubclass(kind, Exception))
     try:
         tree = convert_to_element(formula, xmlns=MATHML, display="block")
-    except (*refusals, RecursionError, StopIteration, LookupError, ValueError, TypeError, AttributeError) as error:
+    except named + BROKEN_FORMULA as error:
         raise FormulaError(f"the formula cannot be written as MathML ({type(error).__name__})") from error
     clean(tree)
     return tostring(tree, encoding="unicode")

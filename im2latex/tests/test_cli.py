@@ -1,8 +1,11 @@
 """The command: one line a file in the order given, and a bad file costs only itself."""
 
 import json
+import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -121,8 +124,16 @@ def test_flags_that_mean_nothing_stop_the_run(capsys, arguments):
 
 
 def test_serve_names_the_server_by_string(monkeypatch):
-    started = {}
-    monkeypatch.setattr("uvicorn.run", lambda app, **options: started.update(options, app=app))
-    monkeypatch.delenv("IM2LATEX_BUNDLE", raising=False)
-    assert cli.main(["serve", "--host", "0.0.0.0", "--port", "9000"]) == 0
-    assert started == {"app": "api_server.app:create_app", "factory": True, "host": "0.0.0.0", "port": 9000}
+    started = []
+    server = SimpleNamespace(run=lambda host, port: started.append((host, port)) or 0)
+    monkeypatch.setitem(sys.modules, cli.SERVER, server)
+    monkeypatch.setenv("IM2LATEX_BUNDLE", "")
+    assert cli.main(["serve", "--host", "0.0.0.0", "--port", "9000", "--bundle", "other.pt"]) == 0
+    assert started == [("0.0.0.0", 9000)]
+    assert os.environ["IM2LATEX_BUNDLE"] == "other.pt"
+
+
+def test_serve_help_lists_the_settings_a_line_each(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--help"])
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("  IM2LATEX_MAX_UPLOAD_BYTES ")]

@@ -1,0 +1,93 @@
+"""The queue before the model: pictures of one size that arrive close together run together, off the event loop."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from api_server.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something wanted of the model."""
+
+    kind: Hashable
+    """Only work of one kind runs together."""
+    run: Callable[[list[Any]], Sequence[Any]]
+    """Takes the items of a batch and returns an answer each; alike for all work of one kind."""
+    item: Any
+    most: int = 1
+    """How many may run together."""
+
+
+@dataclass
+class Job:
+    """Work that waits, and the future its answer goes to; who no longer waits for it cancels the future."""
+
+    work: Work
+    answer: "asyncio.Future[tuple[Any, float]]"
+    arrived: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Runs work on the model's thread, batch after batch; lives on the event loop."""
+
+    def __init__(self, model: Executor, metrics: Metrics, seconds: float) -> None:
+        """`model` has one thread; `seconds` is how long work waits for more of its kind."""
+        self.model = model
+        self.metrics = metrics
+        self.seconds = seconds
+        self.waiting: deque[Job] = deque()
+        self.arrival = asyncio.Event()
+
+    async def answer(self, work: Work) -> tuple[Any, float]:
+        """Wait for an answer and the seconds its batch took; when this is cancelled first, the work never starts."""
+        job = Job(work, asyncio.get_running_loop().create_future())
+        self.waiting.append(job)
+        self.arrival.set()
+        return await job.answer
+
+    async def run(self) -> None:
+        """Run batches until cancelled; the lifespan holds this task."""
+        while True:
+            await self.run_batch(await self.next_batch())
+
+    async def next_batch(self) -> list[Job]:
+        """Take the oldest job and those that run with it, once they are many enough or it has waited long enough."""
+        while True:
+            self.arrival.clear()
+            self.waiting = deque(job for job in self.waiting if not job.answer.done())
+            if not self.waiting:
+                await self.arrival.wait()
+                continue
+            oldest = self.waiting[0]
+            batch = [job for job in self.waiting if job.work.kind == oldest.work.kind][: oldest.work.most]
+            patience = oldest.arrived + self.seconds - time.monotonic()
+            if patience <= 0 or len(batch) == oldest.work.most:
+                self.waiting = deque(job for job in self.waiting if not any(job is taken for taken in batch))
+                return batch
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.arrival.wait(), patience)
+
+    async def run_batch(self, batch: list[Job]) -> None:
+        """Run a batch and hand out its answers; a failure is the answer to its own batch only."""
+        self.metrics.batch_size.observe(len(batch))
+        started = time.perf_counter()
+        items = [job.work.item for job in batch]
+        try:
+            answers = await asyncio.get_running_loop().run_in_executor(self.model, batch[0].work.run, items)
+        except Exception as error:  # noqa: BLE001  (raised again where the answer is awaited)
+            for job in batch:
+                if not job.answer.done():
+                    job.answer.set_exception(error)
+            return
+        seconds = time.perf_counter() - started
+        self.metrics.model_seconds.observe(seconds)
+        for job, answer in zip(batch, answers, strict=True):
+            if not job.answer.done():
+                job.answer.set_result((answer, seconds))

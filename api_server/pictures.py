@@ -1,0 +1,26 @@
+"""The bytes of a picture -> the tensor a model sees, with the limits a server needs before anything is decoded."""
+
+import io
+from contextlib import suppress
+
+from PIL import Image
+from torch import Tensor
+
+from api_server.settings import Settings
+from im2latex.errors import ImageError
+from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, open_image, prepare
+
+
+def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Tensor:
+    """Make (1, H, W) of a picture file; raises ImageError for what is no picture, too large, damaged or blank."""
+    check_sides(data, settings.max_side)
+    return prepare(open_image(data, min(settings.max_pixels, spec.max_pixels)), spec)
+
+
+def check_sides(data: bytes, longest: int) -> None:
+    """Read the size from the file's head; raises ImageError when a side is too long. Broken heads are not judged."""
+    width = height = 0
+    with suppress(*BROKEN_FILE):
+        width, height = Image.open(io.BytesIO(data), formats=FORMATS).size
+    if max(width, height) > longest:
+        raise ImageError(f"the picture is too large: {width} x {height}, wanted sides of at most {longest} pixels")

@@ -1,0 +1,66 @@
+"""What the server needs of a predictor, and a prediction put into the words of the API."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from api_server.schemas import Format, Options, Reading, Token
+from im2latex.errors import FormulaError
+from im2latex.images import ImageSpec
+from im2latex.latex.mathml import to_mathml
+
+
+class FormulaRead(Protocol):
+    """What the server needs of a prediction."""
+
+    @property
+    def latex(self) -> str: ...
+    @property
+    def tokens(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+    @property
+    def token_confidences(self) -> list[float]: ...
+
+
+class HasSpec(Protocol):
+    """What the server needs of a bundle."""
+
+    @property
+    def spec(self) -> ImageSpec: ...
+
+
+class ReadsFormulas(Protocol):
+    """What the server needs of a predictor; im2latex.Predictor is one, tests hand in another."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bundle(self) -> HasSpec: ...
+    def warm_up(self) -> None: ...
+    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1) -> Sequence[FormulaRead]: ...
+
+
+def to_reading(found: FormulaRead, options: Options, model: str, seconds: float) -> Reading:
+    """The answer to one picture."""
+    confidences = zip(found.tokens.split(), found.token_confidences, strict=True)
+    return Reading(
+        pred=found.latex,
+        confidence=found.confidence,
+        tokens=[Token(token=token, confidence=confidence) for token, confidence in confidences],
+        alternatives=[],
+        formats={kind: to_format(found.latex, kind) for kind in options.formats},
+        model=model,
+        seconds=seconds,
+    )
+
+
+def to_format(latex: str, kind: Format) -> str | None:
+    """A formula in another form, None where it has none."""
+    if kind == "latex":
+        return latex
+    try:
+        return to_mathml(latex)
+    except FormulaError:
+        return None

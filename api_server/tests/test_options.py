@@ -1,0 +1,117 @@
+"""Options reach the model however they are sent; several pictures are answered one by one, in order."""
+
+import base64
+
+import pytest
+
+from api_server.settings import Settings
+from api_server.tests.fakes import FakePredictor, picture, serving
+from im2latex.errors import ImageError
+
+PICTURE = base64.b64encode(picture()).decode()
+
+
+def from_url(client, monkeypatch, **options):
+    monkeypatch.setattr("api_server.reader.fetch_image", lambda url, settings: picture())
+    return client.get("/v1/predict", params={"image_url": "http://a.example/", **options})
+
+
+def as_form(client, _, **options):
+    return client.post("/v1/predict", files={"file": picture()}, data=options)
+
+
+def as_json(client, _, **options):
+    return client.post("/v1/predict", json={"image": PICTURE, **options})
+
+
+WAYS = pytest.mark.parametrize("send", [from_url, as_form, as_json])
+
+
+@WAYS
+def test_the_beam_reaches_the_model(monkeypatch, send):
+    predictor = FakePredictor()
+    with serving(predictor=predictor) as client:
+        assert send(client, monkeypatch, beam=7).status_code == 200
+        assert send(client, monkeypatch).status_code == 200
+    assert predictor.beams == [7, 1]
+
+
+@WAYS
+@pytest.mark.parametrize("options", [{"beam": 0}, {"beam": 11}, {"alternatives": -1}, {"formats": ["word"]}])
+def test_options_out_of_range_are_refused_by_name(monkeypatch, send, options):
+    with serving() as client:
+        answer = send(client, monkeypatch, **options)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert next(iter(options)) in answer.json()["detail"]
+
+
+@WAYS
+def test_formats_are_those_asked_for(monkeypatch, send):
+    with serving() as client:
+        formats = send(client, monkeypatch, formats=["latex", "mathml"]).json()["formats"]
+    assert formats["latex"] == "x_{1}"
+    assert formats["mathml"].startswith("<math ")
+    assert "<msub>" in formats["mathml"]
+
+
+@pytest.mark.parametrize("send", [from_url, as_form])
+def test_formats_may_be_joined_by_commas(monkeypatch, send):
+    with serving() as client:
+        assert set(send(client, monkeypatch, formats="mathml,latex").json()["formats"]) == {"mathml", "latex"}
+
+
+def test_a_formula_without_mathml_has_null_there():
+    class Odd(FakePredictor):
+        def predict_prepared(self, images, beam=1):
+            (found,) = super().predict_prepared(images, beam)
+            found.latex = r"\left( x"
+            return [found]
+
+    with serving(predictor=Odd()) as client:
+        assert as_form(client, None, formats="mathml").json()["formats"] == {"mathml": None}
+
+
+def test_a_batch_is_answered_in_order_and_a_bad_picture_costs_only_itself():
+    images = [PICTURE, "no base64!", "data:image/png;base64," + PICTURE, base64.b64encode(b"hallo").decode(), ""]
+    with serving() as client:
+        answers = client.post("/v1/predict/batch", json={"images": images}).json()["answers"]
+    assert [answer.get("pred", answer.get("code")) for answer in answers] == [
+        "x_{1}", "invalid_base64", "x_{1}", "unreadable_image", "invalid_request",
+    ]  # fmt: skip
+    assert {answer.get("status", 200) for answer in answers} == {200, 422}
+
+
+def test_pictures_of_one_size_in_a_batch_run_together():
+    predictor = FakePredictor()
+    with serving(Settings(batch_seconds=1), predictor) as client:
+        client.post("/v1/predict/batch", json={"images": [PICTURE, PICTURE, PICTURE]})
+    assert predictor.batches == [[(16, 16)] * 3]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"images": []}, {"images": "a"}, {"images": [1]}, {"images": ["a"] * 17}, {"images": ["a"], "beam": 11}],
+)
+def test_a_batch_that_is_none_is_refused(body):
+    with serving() as client:
+        answer = client.post("/v1/predict/batch", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_batch_finds_place_for_all_or_none():
+    predictor = FakePredictor()
+    with serving(Settings(max_queue=2), predictor) as client:
+        assert client.post("/v1/predict/batch", json={"images": [PICTURE] * 3}).status_code == 503
+        assert client.post("/v1/predict/batch", json={"images": [PICTURE] * 2}).status_code == 200
+
+
+def test_a_batch_is_json_only():
+    with serving() as client:
+        answer = client.post("/v1/predict/batch", files={"file": picture()})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_a_blank_picture_is_said_in_the_words_of_the_library():
+    with serving(predictor=FakePredictor(ImageError("too odd"))) as client:
+        answers = client.post("/v1/predict/batch", json={"images": [PICTURE]}).json()["answers"]
+    assert answers[0]["detail"] == "too odd"

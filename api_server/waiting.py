@@ -1,0 +1,33 @@
+"""Waiting for an answer, but not longer than its deadline, and not for a client that has left."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from api_server.problems import Problem, client_left
+
+T = TypeVar("T")
+
+
+async def in_time(request: Request, work: Coroutine[Any, Any, T], seconds: float) -> T:
+    """The result of `work`, which is cancelled at the deadline (504) or when the client leaves, whatever is first."""
+    answer = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(has_left(request))
+    try:
+        await asyncio.wait({answer, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if answer.done():
+            return answer.result()
+        if gone.done():
+            raise client_left()
+        raise Problem(504, "deadline_exceeded", f"The picture was not read within {seconds:g} seconds.")
+    finally:
+        answer.cancel()
+        gone.cancel()
+
+
+async def has_left(request: Request) -> None:
+    """Return once the connection is closed; the body must have been received."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -10,7 +10,7 @@ url=http://127.0.0.1:8000
 work=$(mktemp --directory)
 clean_up() {
     [ -z "${container:-}" ] || docker rm --force "$container" >/dev/null
-    [ -z "${index:-}" ] || kill "$index"
+    [ -z "${index:-}" ] || kill "$index" 2>/dev/null || true
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -18,16 +18,16 @@ trap clean_up EXIT
 docker image inspect debian:bookworm-slim >/dev/null 2>&1 || docker pull --quiet debian:bookworm-slim ||
     tasks/base_image.sh
 
-# A CPU build of PyTorch that pip finds on this host is served to the build as an index.
+# A CPU build of PyTorch that pip finds on this host is served to the build as an index, always under one address,
+# so that the engine knows its layers again.
 arguments=()
 if [ -n "${TORCH_INDEX:-}" ]; then
     arguments=(--build-arg "TORCH_INDEX=$TORCH_INDEX")
 elif python3 -m pip download --quiet --no-index --no-deps --only-binary :all: --python-version 3.11 \
     --dest "$work/torch" torch 2>/dev/null; then
-    port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-    python3 -m http.server --bind 127.0.0.1 --directory "$work" "$port" >"$work/log" 2>&1 &
+    python3 -m http.server --bind 127.0.0.1 --directory "$work" 8001 >"$work/log" 2>&1 &
     index=$!
-    arguments=(--build-arg "TORCH_INDEX=http://127.0.0.1:$port/")
+    arguments=(--build-arg TORCH_INDEX=http://127.0.0.1:8001/)
 fi
 docker build --network host --tag "$image" "${arguments[@]}" . >"$work/build.log" 2>&1 || {
     tail -n 40 "$work/build.log" >&2

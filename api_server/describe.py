@@ -1,10 +1,12 @@
 """What the OpenAPI document says beyond the types: bodies, examples, and the problem behind each status."""
 
+from http import HTTPStatus
 from typing import Any
 
-from api_server.schemas import BatchRequest, ImageRequest, Options, ProblemDetails
+from api_server.schemas import BatchRequest, ImageRequest, Options
 
 JSON = "application/json"
+PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 MEANINGS = {
     401: ("unauthorized", "Send a key: Authorization: Bearer KEY, or X-API-Key: KEY."),
     408: ("request_timeout", "The body took longer than 20 seconds."),
@@ -31,9 +33,10 @@ READING = {
 def problem(status: int) -> dict[str, Any]:
     """One error, with an example."""
     code, detail = MEANINGS[status]
-    example = {"type": f"urn:im2latex:{code}", "title": "...", "status": status, "detail": detail, "code": code}
-    answer: dict[str, Any] = {"description": detail, "model": ProblemDetails}
-    answer["content"] = {"application/problem+json": {"example": example}}
+    title = HTTPStatus(status).phrase
+    example = {"type": f"urn:im2latex:{code}", "title": title, "status": status, "detail": detail, "code": code}
+    content = {"application/problem+json": {"schema": PROBLEM, "example": example}}
+    answer: dict[str, Any] = {"description": detail, "content": content}
     if status in (429, 503):
         seconds = {"schema": {"type": "string"}, "description": "Seconds to wait."}
         answer["headers"] = {"Retry-After": seconds}

@@ -2,75 +2,19 @@
 
 import json
 import signal
-import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 import requests
 
-from api_server.app import create_app
-from api_server.process import make_server
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture
+from api_server.tests.running import running
 
-QUICK = Settings(header_seconds=0.5, body_seconds=0.5, drain_seconds=0.5)
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + picture() + b"\r\n--x--\r\n"
 WHOLE = HEAD + b"Content-Length: %d\r\n\r\n" % len(FORM) + FORM
-
-
-class Running:
-    """A server on a thread of this process, and its port."""
-
-    def __init__(self, settings, predictor):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.server = make_server(create_app(settings, predictor), settings, "127.0.0.1", self.port)
-        self.thread = threading.Thread(target=self.server.run, args=[[self.listener]])
-
-    def url(self, path):
-        return f"http://127.0.0.1:{self.port}{path}"
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
-
-    def send(self, *pieces, pause=0.0):
-        """Send pieces on one connection; returns all that comes back until it is closed."""
-        with self.connect() as sock:
-            try:
-                for piece in pieces:
-                    sock.sendall(piece)
-                    time.sleep(pause)
-                return everything(sock)
-            except (BrokenPipeError, ConnectionResetError):
-                return b""
-
-
-def everything(sock):
-    answer = b""
-    try:
-        while piece := sock.recv(65536):
-            answer += piece
-    except ConnectionResetError:
-        pass
-    return answer
-
-
-@contextmanager
-def running(settings=QUICK, predictor=None):
-    server = Running(settings, predictor or FakePredictor())
-    server.thread.start()
-    try:
-        while not server.server.started:
-            time.sleep(0.01)
-        yield server
-    finally:
-        server.server.should_exit = True
-        server.thread.join(60)
-        assert not server.thread.is_alive()
 
 
 @pytest.fixture(scope="module")

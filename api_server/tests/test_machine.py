@@ -1,0 +1,38 @@
+"""The model gets the cores this process may use, and no more."""
+
+import os
+
+import pytest
+import torch
+
+from api_server.machine import set_threads, usable_cores
+
+
+@pytest.mark.parametrize(("quota", "most"), [("100000 100000", 1), ("150000 100000", 2), ("50000 100000", 1)])
+def test_a_container_is_believed(tmp_path, quota, most):
+    path = tmp_path / "cpu.max"
+    path.write_text(quota)
+    assert 1 <= usable_cores(path) <= most
+
+
+@pytest.mark.parametrize("quota", ["max 100000", None])
+def test_without_a_quota_it_is_what_the_process_may_run_on(tmp_path, quota):
+    path = tmp_path / "cpu.max"
+    if quota:
+        path.write_text(quota)
+    assert usable_cores(path) == len(os.sched_getaffinity(0))
+
+
+def test_threads_are_as_set_and_the_environment_has_the_word_before_the_machine(monkeypatch):
+    before = torch.get_num_threads()
+    try:
+        set_threads(3)
+        assert torch.get_num_threads() == 3
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")
+        set_threads(0)
+        assert torch.get_num_threads() == 3
+        monkeypatch.delenv("OMP_NUM_THREADS")
+        set_threads(0)
+        assert torch.get_num_threads() == usable_cores()
+    finally:
+        torch.set_num_threads(before)

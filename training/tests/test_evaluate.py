@@ -93,7 +93,7 @@ def test_predictions_come_in_the_order_of_the_labels_whatever_the_order_of_readi
 
 @pytest.mark.needs_latex
 def test_pictures_are_compared_where_that_is_asked_for(files):
-    report = run(files, "--image_match", "true")
+    report = run(files, "--image_match", "true", "--workers", "1")
     assert report["scores"]["compile_rate"] == 100
     assert report["labels_without_picture"] == 1
     assert report["scores"]["image_identical"] == 50

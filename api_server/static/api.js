@@ -2,12 +2,16 @@
 
 const TRIES = 4;
 const LONGEST_WAIT = 30; // seconds
-const OPTIONS = { beam: "4", alternatives: "4" };
+const OPTIONS = { beam: "4", alternatives: "3" };
+
+let key = ""; // as long as the page: a secret is not left in a browser that others use
+
+export const useKey = (text) => (key = text);
 
 export class Refusal extends Error {
-  constructor(sentence, canRetry) {
+  constructor(sentence, canRetry, wantsKey = false) {
     super(sentence);
-    this.canRetry = canRetry;
+    Object.assign(this, { canRetry, wantsKey });
   }
 }
 
@@ -26,15 +30,16 @@ export async function readPicture(source, signal, onWait) {
 }
 
 async function send(source, signal) {
+  const headers = key ? { "X-API-Key": key } : {};
   try {
     if (source.url) {
       const query = new URLSearchParams({ image_url: source.url, ...OPTIONS });
-      return await fetch(`/v1/predict?${query}`, { signal });
+      return await fetch(`/v1/predict?${query}`, { headers, signal });
     }
     const form = new FormData();
     for (const [name, value] of Object.entries(OPTIONS)) form.append(name, value);
     form.append("file", source.file);
-    return await fetch("/v1/predict", { method: "POST", body: form, signal });
+    return await fetch("/v1/predict", { method: "POST", body: form, headers, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(unreachable(source), true);
@@ -50,11 +55,12 @@ function unreachable(source) {
 
 function refusal(status, body) {
   const detail = asSentence(typeof body.detail === "string" ? body.detail : "");
-  if (status === 401 || status === 403) return new Refusal(detail || "This server asks for a key.", false);
+  if (status === 401) return new Refusal(`This server asks for ${key ? "another key" : "a key"}.`, true, true);
   if (status === 413) return new Refusal(detail || "The picture is too large for this server.", false);
   if (status === 415) return new Refusal("The server takes no files of this kind. PNG or JPEG always works.", false);
   if (status === 429) return new Refusal("Too many pictures in too short a time. Try again in a minute.", true);
   if (status === 503) return new Refusal("The server is busy, even after several tries. Try again in a moment.", true);
+  if (status === 504) return new Refusal("The server could not read it in time. Try again in a moment.", true);
   if (status >= 500) return new Refusal(`The server failed (${status}). Its log says why.`, true);
   if (status >= 400) return new Refusal(`Not read. ${detail || `The server refused it (${status}).`}`, true);
   return new Refusal("What answered is not an im2latex server.", true);

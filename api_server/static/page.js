@@ -1,6 +1,6 @@
 // The web page: pictures come in, each gets a card, the server reads two at a time, what was read is remembered.
 
-import { Refusal, readPicture } from "/static/api.js";
+import { Refusal, readPicture, useKey } from "/static/api.js";
 import { Card } from "/static/card.js";
 import { showEarlier } from "/static/earlier.js";
 import { keepEntry } from "/static/history.js";
@@ -68,6 +68,7 @@ function readSource(name, source, next, showPicture) {
       if (signal.aborted) return;
       if (!(error instanceof Refusal)) throw error;
       card.showTrouble(error.message, error.canRetry);
+      if (error.wantsKey) document.getElementById("key-form").hidden = false;
     }
   };
   state.retry = () => {
@@ -106,7 +107,15 @@ function reopen(entry) {
   card.root.scrollIntoView({ block: "nearest" });
 }
 
+function takeKey(event) {
+  event.preventDefault();
+  useKey(document.getElementById("key").value);
+  event.target.hidden = true;
+  for (const button of document.querySelectorAll(".trouble:not([hidden]) .retry:not([hidden])")) button.click();
+}
+
 const refreshEarlier = () => showEarlier(reopen, say);
 
+document.getElementById("key-form").addEventListener("submit", takeKey);
 takeIn({ onFiles: readFiles, onUrl: readUrl, onNothing: say });
 refreshEarlier();

@@ -61,9 +61,9 @@ function readSource(name, source, next, showPicture) {
       if (signal.aborted) return;
       card.showAnswer(answer);
       tell(`${name} is read, confidence ${Math.floor(100 * answer.confidence)} %.`);
-      const thumb = await makeThumbnail(card.find("img"));
-      remember(state, { id: crypto.getRandomValues(new Uint32Array(2)).join("-"), when: Date.now(), name, thumb,
-        latex: card.editor.value, answer: slim(answer) });
+      const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
+      remember(state, { id, when: Date.now(), name, thumb: "", latex: answer.pred, answer: slim(answer) });
+      remember(state, { thumb: await makeThumbnail(card.find("img")) }); // the LaTeX may be edited meanwhile
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof Refusal)) throw error;

@@ -123,6 +123,7 @@ def test_a_card_that_is_removed_while_it_waits_stops_its_request(page):
 def test_the_history_outlives_a_reload_with_the_edits(page):
     card = read_one(page)
     card.locator("textarea").fill("y+1")
+    expect(page.locator("#earlier-list img")).to_have_count(1)
     page.reload()
     expect(page.locator(".card")).to_have_count(0)
     page.get_by_role("button", name="Open formula.png again").click()

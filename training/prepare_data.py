@@ -1,7 +1,8 @@
-"""Command: turn a formula list, or the official IM2LATEX-100K, into a packed data set to train on."""
+"""Command: turn a formula list, labelled pictures, or the official IM2LATEX-100K, into a packed data set."""
 
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,11 +12,13 @@ import jsonargparse
 from im2latex.data.download import download_official
 from im2latex.data.formulas import Formula, read_formulas
 from im2latex.data.official import is_official, pack_official
-from im2latex.data.pack import PackConfig, Report
+from im2latex.data.pack import Drawn, PackConfig, Readable, Report, pack
 from im2latex.data.prepare import prepare
 from im2latex.data.render import Look
 from im2latex.data.sources import SPLITS, draw_split
-from im2latex.errors import ConfigError, Im2LatexError
+from im2latex.errors import ConfigError, Im2LatexError, ImageError
+from im2latex.images import open_image, to_grey
+from training.labelled import open_labelled
 
 SHOWN_REASONS = 10
 
@@ -30,6 +33,10 @@ class PrepareConfig:
     """A .txt file, a formula a line, or a .tsv with a `formula` column; either may be .xz."""
     official: str | None = None
     """A folder in the official layout (formula_images/ and the .lst files) to pack instead."""
+    pictures: str | None = None
+    """A folder or zip of pictures to pack as they are, instead; `labels` says what they show."""
+    labels: str | None = None
+    """For `pictures`: lines of name, tab, formula."""
     download: bool = False
     """Fetch the official IM2LATEX-100K into `out`/official and pack that instead."""
     only: str = "*"
@@ -48,6 +55,8 @@ class PrepareConfig:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     """Processes that draw pictures."""
     look: Look = field(default_factory=Look)
+    look_share: float = 1.0
+    """Share of the formulas drawn in `look`; the rest is drawn in the other looks of im2latex/data/looks.py."""
     pack: PackConfig = field(default_factory=PackConfig)
 
 
@@ -70,13 +79,19 @@ def main(arguments: list[str] | None = None) -> int:
 def run(config: PrepareConfig) -> dict[str, Report]:
     """Makes the data set; a report for every packed folder. Raises ConfigError unless one source is named."""
     out = Path(config.out)
-    if [config.formulas is not None, config.official is not None, config.download].count(True) != 1:
-        raise ConfigError("name one source: --formulas FILE, --official FOLDER or --download true")
+    sources = [config.formulas, config.official, config.pictures, config.download or None]
+    if len(sources) - sources.count(None) != 1 or (config.pictures is None) != (config.labels is None):
+        wanted = "--formulas FILE, --official FOLDER, --download, or --pictures ZIP with --labels TABLE"
+        raise ConfigError(f"name one source: {wanted}")
     if config.formulas is not None:
         return {
-            str(folder): prepare(part, folder, config.look, workers=config.workers, config=config.pack)
+            str(folder): prepare(
+                part, folder, config.look, look_share=config.look_share, workers=config.workers, config=config.pack
+            )
             for folder, part in _split(_select(config), config).items()
         }
+    if config.pictures is not None and config.labels is not None:
+        return {config.out: _pack_pictures(Path(config.pictures), Path(config.labels), config)}
     folder = out / "official" if config.official is None else Path(config.official)
     if config.download:
         download_official(folder)
@@ -84,6 +99,22 @@ def run(config: PrepareConfig) -> dict[str, Report]:
         raise ConfigError(f"{folder} has not the official layout: formula_images/, four im2latex_*.lst files")
     reports = pack_official(folder, out, workers=config.workers, config=config.pack)
     return {str(out / split): report for split, report in reports.items()}
+
+
+def _pack_pictures(pictures: Path, labels: Path, config: PrepareConfig) -> Report:
+    """Pictures as they are, in grey; the source of each is its name."""
+    labelled = open_labelled(pictures, labels)
+    rows = {name: row for row, name in enumerate(labelled.names)}
+
+    def draw(part: list[Readable]) -> Iterator[Drawn]:
+        for formula, _ in part:
+            try:
+                yield Drawn(to_grey(open_image(labelled.read(rows[formula.source]))), None)
+            except ImageError as error:
+                yield Drawn(None, str(error))
+
+    formulas = [Formula(formula, name) for name, formula in zip(labelled.names, labelled.formulas, strict=True)]
+    return pack(formulas, Path(config.out), draw, {"pictures": pictures.name}, config.pack)
 
 
 def _select(config: PrepareConfig) -> list[Formula]:

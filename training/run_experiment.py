@@ -138,7 +138,8 @@ def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) 
 
 
 def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
-    loggers: list[Logger] = [CSVLogger(folder, name="", version="logs")]
+    earlier = len(list(folder.glob("logs*")))  # of a run that is resumed: Lightning would delete its curves
+    loggers: list[Logger] = [CSVLogger(folder, name="", version=f"logs_{earlier + 1}" if earlier else "logs")]
     mode = (os.environ.get("WANDB_MODE") or experiment.wandb) if experiment.wandb != "off" else "off"
     if mode == "online" and not (os.environ.get("WANDB_API_KEY") or (Path.home() / ".netrc").exists()):
         log.warning("no W&B key found: logging offline; `wandb login`, then `wandb sync` sends it later")

@@ -1,7 +1,7 @@
 """FormulaImages: a packed data set in memory, a picture and its token ids per item."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +31,7 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Sequence[str | Path],
         tokenizer: Tokenizer,
         *,
         max_height: int | None = None,
@@ -39,12 +39,14 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
         max_tokens: int | None = None,
         verify: bool = True,
     ) -> None:
-        """Reads all shards; limits (pixels, pixels, tokens; None: no limit) leave longer samples out.
+        """Reads all shards of a packed set, or of several.
 
-        Raises DataError when the set is missing, damaged or empty, or when the limits leave nothing.
+        Limits (pixels, pixels, tokens; None: no limit) leave longer samples out. Raises DataError when a set is
+        missing, damaged or empty, or when the limits leave nothing.
         """
         columns = ["image", "height", "width", "tokens", "source"]
-        table = read_packed(Path(path), columns, verify).combine_chunks()
+        paths = [path] if isinstance(path, str | Path) else path
+        table = pa.concat_tables(read_packed(Path(each), columns, verify) for each in paths).combine_chunks()
         self.tokenizer = tokenizer
         self._table = table
         heights, widths = table["height"].to_numpy(), table["width"].to_numpy()
@@ -57,7 +59,7 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
         self._rows = np.flatnonzero(keep)
         if not len(self._rows):
             limits = f"max_height={max_height}, max_width={max_width}, max_tokens={max_tokens}"
-            raise DataError(f"{path}: of {len(table)} samples none is left by {limits}")
+            raise DataError(f"{', '.join(map(str, paths))}: of {len(table)} samples none is left by {limits}")
 
     def select(self, keep: Callable[[str], bool]) -> "FormulaImages":
         """The samples whose tokens (one string) `keep` accepts; pictures are shared, not copied."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytorch_lightning as lightning
 
 from im2latex.data.dataset import FormulaImages
-from im2latex.data.loader import Augment, FormulaBatches, ResumableLoader
+from im2latex.data.loader import Augments, FormulaBatches, ResumableLoader
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
 from im2latex.data.sources import SPLITS, draw_split, find_splits
@@ -24,12 +24,14 @@ class DataConfig:
     path: str = SMALL
     """A packed set, a folder of them named train, val and test, or a folder in the official layout of
     IM2LATEX-100K, which is packed first. Default: the small set that ships."""
+    also: tuple[str, ...] = ()
+    """More packed sets to train on; a set named twice is seen twice as often."""
     download: bool = False
     """Fetch the official IM2LATEX-100K into `path` if there is no data set."""
     val_path: str | None = None
     """A packed set to validate on, in place of the one in `path`."""
     val_fraction: float = 0.02
-    """Share of a single packed set that is kept for validation, and once more for test."""
+    """Share of a single packed set that is kept for validation, and once more for test; `also` lacks its formulas."""
     max_height: int = 192
     """Higher training pictures (pixels, as stored) are left out; validation and test leave nothing out."""
     max_width: int = 768
@@ -51,7 +53,7 @@ class DataConfig:
 class Im2Latex100K(lightning.LightningDataModule):
     """IM2LATEX-100K or any packed set; it knows ranks itself (use Trainer(use_distributed_sampler=False))."""
 
-    def __init__(self, config: DataConfig, spec: ImageSpec, augment: Augment | None = None) -> None:
+    def __init__(self, config: DataConfig, spec: ImageSpec, augment: Augments | None = None) -> None:
         """Finds (or, once, packs) the data and reads its vocabulary; raises DataError when there is none."""
         super().__init__()
         self.config, self.spec = config, spec
@@ -59,7 +61,8 @@ class Im2Latex100K(lightning.LightningDataModule):
         self._folders = find_splits(Path(config.path), config.download, max(1, config.workers))
         if config.val_path is not None:
             self._folders = {**self._folders, "val": Path(config.val_path)}
-        self.tokenizer: Tokenizer = read_tokenizer(self._folders["train"], config.min_count)
+        self._also = [Path(folder) for folder in config.also]
+        self.tokenizer: Tokenizer = read_tokenizer(self._folders["train"], config.min_count, self._also)
         self._samples: dict[str, FormulaImages] = {}
 
     def setup(self, stage: str | None = None) -> None:
@@ -86,7 +89,7 @@ class Im2Latex100K(lightning.LightningDataModule):
     def _load(self, split: str) -> FormulaImages:
         config, folder, training = self.config, self._folders[split], split == "train"
         samples = FormulaImages(
-            folder,
+            [folder, *(self._also if training else ())],
             self.tokenizer,
             max_height=config.max_height if training else None,
             max_width=config.max_width if training else None,

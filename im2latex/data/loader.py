@@ -1,8 +1,8 @@
 """From a data set to padded batches: the loader that training, validation and tests iterate."""
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,24 +15,31 @@ from im2latex.data.sampler import BucketBatchSampler, round_up
 from im2latex.images import ImageSpec, prepare
 from im2latex.tokenizer import BOS, EOS, PAD
 
-Augment = Callable[[Image.Image, np.random.Generator], Image.Image]
+
+class Augments(Protocol):
+    """What training does to its pictures; im2latex.data.augment.Augment is one."""
+
+    def draw_scale(self, random: np.random.Generator) -> float: ...
+    def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image: ...
 
 
 class FormulaBatches(Dataset[FormulaBatch]):
     """Makes a batch of the samples it is asked for; runs inside the loader's workers.
 
-    What augmentation does to a sample depends on seed, epoch and sample alone: not on worker, rank or batch.
+    What augmentation does to a sample depends on seed, epoch and sample alone, not on worker or rank; but for the
+    scale, which a batch shares and its first sample draws.
     """
 
     def __init__(
-        self, samples: FormulaImages, spec: ImageSpec, augment: Augment | None = None, seed: int = 0
+        self, samples: FormulaImages, spec: ImageSpec, augment: Augments | None = None, seed: int = 0
     ) -> None:
         self.samples, self.spec, self.augment, self.seed = samples, spec, augment, seed
         self.epoch = 0
 
     def __getitems__(self, indices: list[int]) -> FormulaBatch:
         """The batch of these samples, in this order, padded with paper to one size on the sampler's grid."""
-        images, formulas = zip(*(self._sample(index) for index in indices), strict=True)
+        scale = 1.0 if self.augment is None else self.augment.draw_scale(self._generator(indices[0], 1))
+        images, formulas = zip(*(self._sample(index, scale) for index in indices), strict=True)
         return FormulaBatch(
             pad_images(list(images), self.spec.multiple), pad_formulas(list(formulas)), torch.tensor(indices)
         )
@@ -43,11 +50,14 @@ class FormulaBatches(Dataset[FormulaBatch]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def _sample(self, index: int) -> tuple[Tensor, list[int]]:
+    def _sample(self, index: int, scale: float) -> tuple[Tensor, list[int]]:
         image, token_ids = self.samples[index]
         if self.augment is not None:
-            image = self.augment(image, np.random.default_rng([self.seed, self.epoch, index]))
+            image = self.augment(image, self._generator(index, 0), scale)
         return prepare(image, self.spec), token_ids
+
+    def _generator(self, index: int, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.epoch, index, purpose])
 
 
 def pad_images(images: list[Tensor], multiple: int) -> Tensor:

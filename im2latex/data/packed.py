@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +95,23 @@ def write_vocabulary(path: Path, counts: Mapping[str, int], min_count: int) -> N
     write_atomically(path / VOCABULARY, json.dumps(facts, ensure_ascii=False, indent=0) + "\n")
 
 
-def read_tokenizer(path: Path, min_count: int | None = None) -> Tokenizer:
-    """The tokenizer saved with the data, or one rebuilt from the saved counts when `min_count` is given."""
-    file = path / VOCABULARY
+def read_tokenizer(path: Path, min_count: int | None = None, also: Sequence[Path] = ()) -> Tokenizer:
+    """The tokenizer saved with the data, or one rebuilt from the saved counts when `min_count` is given.
+
+    With more sets, `also`, their counts are added; `min_count` None is then that of the first.
+    """
+    saved = [_read_vocabulary(folder) for folder in (path, *also)]
+    if min_count is None and not also:
+        return Tokenizer(saved[0]["vocab"])
+    counts: Counter[str] = Counter()
+    for facts in saved:
+        counts.update(facts["counts"])
+    return Tokenizer.from_counts(counts, saved[0]["min_count"] if min_count is None else min_count)
+
+
+def _read_vocabulary(folder: Path) -> dict[str, Any]:
+    file = folder / VOCABULARY
     if not file.is_file():
-        raise DataError(f"no {VOCABULARY} in {path}: prepare the set again")
-    facts = json.loads(file.read_text(encoding="utf-8"))
-    if min_count is None:
-        return Tokenizer(facts["vocab"])
-    return Tokenizer.from_counts(facts["counts"], min_count)
+        raise DataError(f"no {VOCABULARY} in {folder}: prepare the set again")
+    facts: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return facts

@@ -39,7 +39,7 @@ class Rendered:
 
 
 class Renderer:
-    """A pool of rendering processes for one look, kept for as many lists of formulas as wanted.
+    """A pool of rendering processes and a look, kept for as many lists of formulas as wanted.
 
     `with Renderer(look, workers) as renderer: for rendered in renderer.render(formulas): ...`
     One worker means this process. More are started with "spawn": a script needs its `__main__` guard.
@@ -65,18 +65,23 @@ class Renderer:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
-    def render(self, formulas: Iterable[str], *, progress: bool = False) -> Iterator[Rendered]:
-        """One Rendered per formula, in order; reads only a few batches ahead of what it has yielded."""
-        rendered = self._render(formulas)
+    def render(
+        self, formulas: Iterable[str], *, look: Look | None = None, progress: bool = False
+    ) -> Iterator[Rendered]:
+        """One Rendered per formula, in order; reads only a few batches ahead of what it has yielded.
+
+        `look`: for these formulas only, in place of the renderer's.
+        """
+        rendered = self._render(formulas, look or self.look)
         return iter(tqdm(rendered, desc="rendering", unit=" formulas")) if progress else rendered
 
-    def _render(self, formulas: Iterable[str]) -> Iterator[Rendered]:
+    def _render(self, formulas: Iterable[str], look: Look) -> Iterator[Rendered]:
         waiting: deque[Future[list[Rendered]]] = deque()
         for batch in _batches(formulas):
             if self._pool is None:
-                yield from _render_batch(batch, self.look)
+                yield from _render_batch(batch, look)
                 continue
-            waiting.append(self._pool.submit(_render_batch, batch, self.look))
+            waiting.append(self._pool.submit(_render_batch, batch, look))
             if len(waiting) > 2 * self.workers:
                 yield from _result(waiting.popleft())
         while waiting:

@@ -151,7 +151,7 @@ def _fill_buckets(
     """Samples that are padded alike, with the number of them that a batch has room for."""
     found: dict[Padding, Batch] = defaultdict(list)
     for index, ((height, width), length) in enumerate(zip(sizes.tolist(), lengths.tolist(), strict=True)):
-        found[round_up(height, multiple), round_up(width, multiple), round_up(length, 32, 1)].append(index)
+        found[round_up(height, multiple), round_up(width, multiple), round_up(length)].append(index)
     for padding in sorted(found, key=_area):
         if len(found[padding]) < RARE and (larger := _find_larger(padding, found)):
             found[larger] += found.pop(padding)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.data.look import Look
-from im2latex.data.packed import read_manifest, read_packed
+from im2latex.data.packed import read_manifest, read_packed, read_tokenizer
 from im2latex.errors import DataError
 from im2latex.images import ImageSpec
 from im2latex.latex import canonicalize
@@ -59,6 +59,17 @@ def test_another_set_can_be_validated_on_with_the_vocabulary_of_training(tmp_pat
     )
     assert len(data.samples("val")) == 7
     assert data.samples("val").tokenizer is data.tokenizer
+
+
+def test_more_sets_are_trained_on_but_never_with_formulas_that_are_held_out(tmp_path: Path) -> None:
+    first = make_packed_set(tmp_path / "set", 60)
+    again, other = make_packed_set(tmp_path / "again", 60), make_packed_set(tmp_path / "other", 30, seed=9)
+    alone = open_data(first, val_fraction=0.2)
+    data = open_data(first, val_fraction=0.2, also=(str(again), str(other)))
+    assert formulas_of(data, "val") == formulas_of(alone, "val")
+    assert len(data.samples("train")) > 2 * len(alone.samples("train"))
+    assert not formulas_of(data, "train") & (formulas_of(data, "val") | formulas_of(data, "test"))
+    assert set(data.tokenizer.vocab) >= set(read_tokenizer(other).vocab)
 
 
 def test_limits_hold_for_training_only(tmp_path: Path) -> None:

@@ -23,17 +23,29 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> FormulaImages:
     return FormulaImages(folder, read_tokenizer(folder))
 
 
-def speckle(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """An augmentation that leaves a trace of its generator in every picture."""
-    pixels = np.asarray(image).copy()
-    pixels[2:6, 2:20] = generator.integers(0, 255, (4, 18))
-    return Image.fromarray(pixels)
+class Speckle:
+    """An augmentation that leaves a trace of its generator and of the scale in every picture."""
+
+    def draw_scale(self, random: np.random.Generator) -> float:
+        return float(random.random())
+
+    def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image:
+        pixels = np.asarray(image).copy()
+        pixels[2:6, 2:20] = random.integers(0, 255, (4, 18))
+        pixels[6:8, 2:20] = 255 * scale * self.SHARE
+        return Image.fromarray(pixels)
+
+    SHARE = 0.0  # of the scale that the picture shows
+
+
+class ShowScale(Speckle):
+    SHARE = 1.0
 
 
 def make_loader(samples: FormulaImages, budget: BatchBudget, workers: int, epoch: int) -> ResumableLoader:
     sampler = BucketBatchSampler(samples.sizes, samples.lengths, budget=budget, seed=1)
     sampler.set_epoch(epoch)
-    return ResumableLoader(FormulaBatches(samples, SPEC, speckle, seed=1), sampler, workers)
+    return ResumableLoader(FormulaBatches(samples, SPEC, Speckle(), seed=1), sampler, workers)
 
 
 def ink_of_samples(loader: ResumableLoader) -> dict[int, float]:
@@ -73,6 +85,15 @@ def test_augmentation_of_a_sample_is_the_same_in_any_batch_and_any_worker(
 ) -> None:
     expected = ink_of_samples(make_loader(samples, BatchBudget(max_samples=1), 0, epoch=2))
     assert ink_of_samples(make_loader(samples, budget, workers, epoch=2)) == pytest.approx(expected)
+
+
+def test_a_batch_has_one_scale_which_its_first_sample_draws(samples: FormulaImages) -> None:
+    batches = FormulaBatches(samples, SPEC, ShowScale(), seed=1)
+    both, first, other = (batches.__getitems__(indices) for indices in ([3, 8], [3], [8]))
+    _, _, height, width = first.images.shape
+    assert torch.equal(both.images[0, :, :height, :width], first.images[0])
+    _, _, height, width = other.images.shape
+    assert not torch.equal(both.images[1, :, :height, :width], other.images[0])
 
 
 def test_augmentation_changes_from_epoch_to_epoch(samples: FormulaImages) -> None:

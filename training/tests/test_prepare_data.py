@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from im2latex.data.dataset import FormulaImages
 from im2latex.data.packed import MANIFEST, read_manifest, read_packed, read_tokenizer
+from im2latex.latex import canonicalize
 from im2latex.tests.official_layout import make_official
 from training.prepare_data import main
 
@@ -104,3 +106,20 @@ def test_what_is_wrong_is_said_in_a_line(
     shown = capsys.readouterr().err
     assert shown.startswith("error: ")
     assert message in shown
+
+
+def test_labelled_pictures_are_packed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name, width in (("a.png", 40), ("b.png", 50)):
+        Image.new("RGB", (width, 20), "white").save(pictures / name)
+    (pictures / "c.png").write_bytes(b"no picture")
+    (tmp_path / "labels.tsv").write_text("a.png\tx^2\nb.png\t\\frac{a}b\nc.png\ty\n")
+    sources = ["--pictures", str(pictures), "--labels", str(tmp_path / "labels.tsv")]
+    assert main([*sources, "--out", str(tmp_path / "out")]) == 0
+    samples = FormulaImages(tmp_path / "out", read_tokenizer(tmp_path / "out"))
+    assert samples.sizes.tolist() == [[20, 40], [20, 50]]
+    assert [samples.source(row) for row in range(2)] == ["a.png", "b.png"]
+    assert samples.tokens(1) == canonicalize(r"\frac{a}b")
+    assert "not a picture" in capsys.readouterr().out
+    assert main([*sources[:2], "--out", str(tmp_path / "other")]) == 1

@@ -63,6 +63,7 @@ def test_a_killed_run_goes_on_exactly_where_it_stopped(data, tmp_path):
     finish(start(data, whole, until))
     resumed, undisturbed = weights(killed), weights(whole)
     assert resumed["step"] == undisturbed["step"]
+    assert all((killed / "run" / logs / "metrics.csv").is_file() for logs in ("logs", "logs_2")), "no curve is lost"
     for name, value in undisturbed.items():
         assert torch.equal(torch.as_tensor(resumed[name]), torch.as_tensor(value)), name
 

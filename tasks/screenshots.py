@@ -22,7 +22,7 @@ from api_server.tests.browser import PATIENCE, hand_over, open_page, running_chr
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "im2latex/data/small/test/shard-00000.parquet"
-COLOURS = 128
+COLOURS = 256
 LOOKS = {
     "light": {"viewport": {"width": 1120, "height": 1010}, "device_scale_factor": 1.5},
     "dark": {"viewport": {"width": 1120, "height": 1010}, "device_scale_factor": 1.5, "color_scheme": "dark"},

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from im2latex.calibration import Calibration
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
 from im2latex.tokenizer import Tokenizer
@@ -33,6 +34,8 @@ class Bundle:
     spec: ImageSpec
     facts: dict[str, Any]
     """What a user may ask about the model: parameters, vocabulary size, trained on, scores, commit, ..."""
+    calibration: Calibration | None = None
+    """How its probabilities become confidences; None: they are told as they are."""
 
 
 def round_weights(decoder: nn.Module) -> nn.Module:
@@ -41,7 +44,12 @@ def round_weights(decoder: nn.Module) -> nn.Module:
 
 
 def save_bundle(
-    path: str | Path, decoder: nn.Module, tokenizer: Tokenizer, spec: ImageSpec, facts: dict[str, Any]
+    path: str | Path,
+    decoder: nn.Module,
+    tokenizer: Tokenizer,
+    spec: ImageSpec,
+    facts: dict[str, Any],
+    calibration: Calibration | None = None,
 ) -> None:
     """Write the bundle whole or not at all; adds `parameters` and `vocabulary` (counts) to the facts.
 
@@ -49,7 +57,10 @@ def save_bundle(
     """
     path = Path(path)
     counted = {"parameters": sum(weight.numel() for weight in decoder.parameters()), "vocabulary": len(tokenizer)}
-    about = {"format": FORMAT, "vocab": tokenizer.vocab, "spec": asdict(spec), "facts": {**counted, **facts}}
+    about: dict[str, Any] = {"format": FORMAT, "vocab": tokenizer.vocab, "spec": asdict(spec)}
+    about["facts"] = {**counted, **facts}
+    if calibration is not None:
+        about["calibration"] = asdict(calibration)
     extra = {ENTRY: json.dumps(about, ensure_ascii=False)}
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
@@ -79,6 +90,7 @@ def load_bundle(path: str | Path) -> Bundle:
         tokenizer=Tokenizer(about["vocab"]),
         spec=ImageSpec(**about["spec"]),
         facts=about["facts"],
+        calibration=_read_calibration(path.name, about.get("calibration")),
     )
 
 
@@ -105,3 +117,13 @@ def _read_entry(name: str, text: str | bytes) -> dict[str, Any]:
     if missing or unknown:
         raise BundleError(f"{name} lacks {sorted(missing)} or has unknown image settings {sorted(unknown)}")
     return dict(about)
+
+
+def _read_calibration(name: str, found: dict[str, list[float]] | None) -> Calibration | None:
+    """The calibration of a bundle, which need not have one."""
+    if found is None:
+        return None
+    try:
+        return Calibration(tuple(found["token_weights"]), tuple(found["formula_weights"]))
+    except (KeyError, TypeError) as error:
+        raise BundleError(f"{name} has a calibration that this im2latex cannot read: {error!r}") from error

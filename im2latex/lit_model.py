@@ -19,9 +19,10 @@ from im2latex.data.dataset import FormulaBatch
 from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
+from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, build_model
 from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
-from im2latex.tokenizer import PAD, Tokenizer
+from im2latex.tokenizer import EOS, PAD, Tokenizer
 
 ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias")  # a row a token
 Pairs = list[tuple[list[str], list[str]]]
@@ -47,7 +48,7 @@ class LitModel(lightning.LightningModule):
         self.tokenizer = Tokenizer(vocab)
         self.model = build_model(model, len(vocab)).to(memory_format=torch.channels_last)
         self._decoder = [
-            Decoder(self.model, model.max_tokens)
+            Decoder(self.model, model.max_tokens, Grammar.of(vocab, end=EOS, pad=PAD))
         ]  # in a list: its parameters are the model's, not more
         self._read: Pairs = []
 
@@ -93,7 +94,7 @@ class LitModel(lightning.LightningModule):
 
     def decoder(self) -> Decoder:
         """The decoder over this model: the module that validation runs and that export scripts."""
-        return self._decoder[0]
+        return self._decoder[0].to(self.device)  # the tables of its grammar are not among the model's own
 
     def teacher_forced_loss(self, images: Tensor, token_ids: Tensor, label_smoothing: float) -> Tensor:
         """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count."""

@@ -1,10 +1,11 @@
 """Predictor: pictures in, LaTeX with its confidence out; what the command and the server run."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
 from math import exp
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
@@ -14,7 +15,7 @@ from im2latex.bundle import Bundle, load_bundle
 from im2latex.errors import ImageError
 from im2latex.images import open_image, prepare
 from im2latex.latex.output import to_latex
-from im2latex.tokenizer import EOS, PAD, UNK
+from im2latex.tokenizer import BOS, EOS, PAD, UNK
 
 DEFAULT_BUNDLE = "default.pt"
 """The file in im2latex/bundles that ships."""
@@ -22,7 +23,27 @@ DEFAULT_BUNDLE = "default.pt"
 MAX_BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels: some 80 of the median size."""
 
+NO_FORMULA = -1e8
+"""A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
+
 ImageSource = bytes | str | Path | Image.Image
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the same picture."""
+
+    latex: str
+    tokens: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReadToken:
+    """A token as it is read, with its confidence."""
+
+    token: str
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -34,10 +55,15 @@ class Prediction:
     tokens: str
     """The canonical tokens, separated by single spaces."""
     confidence: float
-    """Geometric mean of the model's probabilities for its tokens and the end, 0..1. It orders predictions well; it
-    is not the probability that the whole formula is right, which is lower the longer the formula is."""
+    """The probability, 0..1, that the formula is exactly right, spacing aside, if the bundle is calibrated.
+
+    If it is not: the geometric mean of the model's probabilities for its tokens and the end, which orders predictions
+    well, but is higher than that probability.
+    """
     token_confidences: list[float]
-    """The model's probability of each token, given those before it."""
+    """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Other readings that the beam found, best first; as many as were asked for, or fewer."""
 
 
 def bundled_model() -> Path:
@@ -61,19 +87,24 @@ class Predictor:
         """What the model calls itself in its facts."""
         return str(self.bundle.facts.get("name", "unnamed"))
 
-    def predict(self, image: ImageSource, beam: int = 1) -> Prediction:
-        """Read one picture: a PIL image, the bytes of a file, or its path. Raises ImageError."""
-        return self.predict_batch([image], beam)[0]
+    def predict(self, image: ImageSource, beam: int = 1, alternatives: int = 0) -> Prediction:
+        """Read one picture: a PIL image, the bytes of a file, or its path. Raises ImageError.
 
-    def predict_batch(self, images: Sequence[ImageSource], beam: int = 1) -> list[Prediction]:
+        Alternatives come from the beam, which is made wide enough for them.
+        """
+        return self.predict_batch([image], beam, alternatives)[0]
+
+    def predict_batch(
+        self, images: Sequence[ImageSource], beam: int = 1, alternatives: int = 0
+    ) -> list[Prediction]:
         """Read pictures, in order; a prediction does not depend on the pictures beside it.
 
         Raises ImageError for the first picture that cannot be read, naming its place when there are several.
         """
         prepared = [self._prepare(image, place, len(images)) for place, image in enumerate(images)]
-        return self.predict_prepared(prepared, beam)
+        return self.predict_prepared(prepared, beam, alternatives)
 
-    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1) -> list[Prediction]:
+    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of one size run together, unpadded."""
         places_of_size: dict[torch.Size, list[int]] = defaultdict(list)
         for place, image in enumerate(images):
@@ -83,8 +114,28 @@ class Predictor:
             batch_size = max(1, MAX_BATCH_PIXELS // size.numel())
             for start in range(0, len(places), batch_size):
                 batch = places[start : start + batch_size]
-                predictions.update(zip(batch, self._read([images[place] for place in batch], beam), strict=True))
+                found = self._read(torch.stack([images[place] for place in batch]), beam, alternatives)
+                predictions.update(zip(batch, found, strict=True))
         return [predictions[place] for place in range(len(images))]
+
+    def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
+        """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does."""
+        decoder: Any = self.bundle.decoder
+        prepared = self._prepare(image, 0, 1)
+        with torch.inference_mode():
+            reading = decoder.begin(prepared.unsqueeze(0))
+        written, log_probs = torch.tensor([[BOS]]), list[float]()
+        for _ in range(decoder.max_tokens):
+            with torch.inference_mode():  # not across a yield: the caller's own tensors are none of our business
+                newest, log_prob, reading = decoder.advance(written, reading)
+                written = torch.cat([written, newest.unsqueeze(1)], dim=1)
+            token_id = int(newest)
+            log_probs.append(float(log_prob))
+            if token_id in (EOS, PAD):
+                break
+            if token_id > UNK:
+                yield ReadToken(self.bundle.tokenizer.vocab[token_id], self._token_confidence(log_probs[-1]))
+        return self._to_prediction(written[0, 1:].tolist(), log_probs)
 
     def warm_up(self) -> None:
         """Read a small picture three times: the first calls of a scripted model are many times slower."""
@@ -101,11 +152,28 @@ class Predictor:
                 raise
             raise ImageError(f"picture {place + 1} of {count}: {error}") from error
 
-    def _read(self, images: list[Tensor], beam: int) -> list[Prediction]:
+    def _read(self, images: Tensor, beam: int, alternatives: int) -> list[Prediction]:
+        decoder: Any = self.bundle.decoder
         with torch.inference_mode():
-            token_ids, log_probs = self.bundle.decoder(torch.stack(images), beam)  # (B, T), (B, T)
-        rows = zip(token_ids.tolist(), log_probs.tolist(), strict=True)
-        return [self._to_prediction(ids, logs) for ids, logs in rows]
+            if not alternatives:
+                token_ids, log_probs = decoder(images, beam)  # (B, T), (B, T)
+                rows = zip(token_ids.tolist(), log_probs.tolist(), strict=True)
+                return [self._to_prediction(ids, logs) for ids, logs in rows]
+            token_ids, log_probs = decoder.search(images, max(beam, alternatives + 1))
+        return [
+            self._with_alternatives(ids, logs, alternatives)
+            for ids, logs in zip(token_ids.tolist(), log_probs.tolist(), strict=True)
+        ]
+
+    def _with_alternatives(self, token_ids: list[list[int]], log_probs: list[list[float]], count: int) -> Prediction:
+        """The hypotheses of one picture's beam, best first."""
+        hypotheses = [
+            self._to_prediction(ids, logs)
+            for ids, logs in zip(token_ids, log_probs, strict=True)
+            if sum(logs) > NO_FORMULA
+        ]
+        others = [Alternative(other.latex, other.tokens, other.confidence) for other in hypotheses[1 : count + 1]]
+        return replace(hypotheses[0], alternatives=others)
 
     def _to_prediction(self, token_ids: list[int], log_probs: list[float]) -> Prediction:
         """One row of the decoder's answer: ids up to EOS or PAD, and the log-probability of each."""
@@ -115,8 +183,20 @@ class Predictor:
         return Prediction(
             latex=to_latex(tokens.split()),
             tokens=tokens,
-            confidence=exp(sum(chosen) / len(chosen)) if chosen else 0.0,
+            confidence=self._formula_confidence(chosen),
             token_confidences=[
-                exp(log_prob) for token_id, log_prob in zip(token_ids[:end], log_probs, strict=False) if token_id > UNK
+                self._token_confidence(log_prob)
+                for token_id, log_prob in zip(token_ids[:end], log_probs, strict=False)
+                if token_id > UNK
             ],
         )
+
+    def _formula_confidence(self, log_probs: list[float]) -> float:
+        if self.bundle.calibration is not None:
+            return self.bundle.calibration.of_formula(log_probs)
+        return exp(sum(log_probs) / len(log_probs)) if log_probs else 0.0
+
+    def _token_confidence(self, log_prob: float) -> float:
+        if self.bundle.calibration is not None:
+            return self.bundle.calibration.of_token(log_prob)
+        return exp(log_prob)

@@ -19,6 +19,7 @@ from im2latex.bundle import load_bundle, round_weights, save_bundle
 from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import BundleError, ConfigError, Im2LatexError
 from im2latex.images import open_image, prepare
+from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
 from training.labelled import open_packed
 from training.provenance import current_commit
@@ -129,6 +130,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Im2LatexError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    never = unusable(load_bundle(config.out).tokenizer.vocab)
+    if never:
+        print(f"never written, since the grammar does not know them: {' '.join(never)}")
     size = Path(config.out).stat().st_size / 1e6
     print(f"{config.out}: {facts['name']}, {facts['parameters']} parameters, {size:.1f} MB; scripted = eager")
     return 0

@@ -9,12 +9,14 @@ from torch import nn
 
 from im2latex import bundle
 from im2latex.bundle import load_bundle, round_weights, save_bundle
+from im2latex.calibration import Calibration
 from im2latex.decoding import Decoder
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
+from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, build_model
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
-from im2latex.tokenizer import Tokenizer
+from im2latex.tokenizer import EOS, PAD, Tokenizer
 
 SPEC = ImageSpec(margin=5)
 SMALL = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12)
@@ -23,7 +25,7 @@ SMALL = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=
 @pytest.fixture
 def decoder() -> Decoder:
     torch.manual_seed(0)
-    return Decoder(build_model(SMALL, len(TOKENIZER)), SMALL.max_tokens).eval()
+    return Decoder(build_model(SMALL, len(TOKENIZER)), SMALL.max_tokens, Grammar.of(TOKENIZER.vocab, EOS, PAD)).eval()
 
 
 @pytest.fixture
@@ -64,6 +66,15 @@ def test_weights_take_two_bytes_on_disk_and_are_float32_when_loaded(path, tmp_pa
     save_bundle(tmp_path / "wide.pt", Wide(), TOKENIZER, SPEC, {})
     assert 2 * 400 * 400 < (tmp_path / "wide.pt").stat().st_size < 2.5 * 400 * 400
     assert {weight.dtype for weight in load_bundle(path).decoder.parameters()} == {torch.float32}
+
+
+def test_a_calibration_travels_with_a_bundle_that_is_saved_again(path, tmp_path):
+    first, calibration = load_bundle(path), Calibration((0.5, 2.0), (1.0, 0.0, 0.5, -1.0, 0.25))
+    save_bundle(tmp_path / "again.pt", first.decoder, first.tokenizer, first.spec, first.facts, calibration)
+    again = load_bundle(tmp_path / "again.pt")
+    assert (first.calibration, again.calibration, again.facts) == (None, calibration, first.facts)
+    weights = again.decoder.state_dict()
+    assert all(torch.equal(weight, weights[name]) for name, weight in first.decoder.state_dict().items())
 
 
 def test_saving_leaves_the_decoder_as_it_was(decoder, tmp_path):

@@ -5,11 +5,13 @@ import torch
 
 from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError
+from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, ResNetTransformer, build_model
 from im2latex.models.resnet import ResNetTrunk
 from im2latex.tokenizer import BOS, EOS, PAD
 
 VOCAB = 23
+FREE = Grammar.free(VOCAB)
 SMALL = ModelConfig(
     trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12
 )
@@ -49,7 +51,7 @@ def test_memory_has_one_cell_for_8_by_8_pixels(model, images):
 
 @pytest.mark.parametrize("beam", [1, 4])
 def test_scripted_decoder_reads_what_the_eager_one_reads(model, images, beam):
-    decoder = Decoder(model, SMALL.max_tokens).eval()
+    decoder = Decoder(model, SMALL.max_tokens, FREE).eval()
     scripted = torch.jit.script(decoder)
     eager_ids, eager_log_probs = decoder(images, beam)
     scripted_ids, scripted_log_probs = scripted(images, beam)
@@ -58,16 +60,16 @@ def test_scripted_decoder_reads_what_the_eager_one_reads(model, images, beam):
 
 
 def test_a_beam_of_one_hypothesis_is_the_greedy_reading(model, images):
-    decoder = Decoder(model, SMALL.max_tokens).eval()
+    decoder = Decoder(model, SMALL.max_tokens, FREE).eval()
     greedy_ids, greedy_log_probs = decoder(images)
-    beam_ids, beam_log_probs = decoder._beam(model.encode(images), 1)
-    assert torch.equal(greedy_ids, beam_ids)
-    torch.testing.assert_close(greedy_log_probs, beam_log_probs)
+    beam_ids, beam_log_probs = decoder.search(images, 1)
+    assert torch.equal(greedy_ids, beam_ids[:, 0])
+    torch.testing.assert_close(greedy_log_probs, beam_log_probs[:, 0])
 
 
 def test_log_probs_are_those_of_teacher_forcing(model, images):
     for beam in (1, 3):
-        token_ids, log_probs = Decoder(model, SMALL.max_tokens).eval()(images, beam)
+        token_ids, log_probs = Decoder(model, SMALL.max_tokens, FREE).eval()(images, beam)
         with_bos = torch.cat([torch.full((3, 1), BOS), token_ids], 1)
         forced = model.decode(with_bos[:, :-1], model.encode(images)).log_softmax(-1)
         expected = forced.gather(2, token_ids.unsqueeze(2)).squeeze(2).masked_fill(token_ids == PAD, 0)
@@ -98,12 +100,12 @@ class Scripted(torch.nn.Module):
 @pytest.mark.parametrize("beam", [1, 2])
 def test_formulas_of_different_length_keep_their_rows(beam):
     rows = [[5, EOS, 9, 9], [6, 7, 8, EOS], [EOS, 9, 9, 9]]
-    token_ids, _ = Decoder(Scripted(rows), max_tokens=4)(torch.zeros(3, 1, 16, 16), beam)
+    token_ids, _ = Decoder(Scripted(rows), 4, FREE)(torch.zeros(3, 1, 16, 16), beam)
     assert token_ids.tolist() == [[5, EOS, PAD, PAD], [6, 7, 8, EOS], [EOS, PAD, PAD, PAD]]
 
 
 def test_decoding_stops_at_max_tokens_without_eos():
-    token_ids, _ = Decoder(Scripted([[5, 5, 5, 5, 5]]), max_tokens=3)(torch.zeros(1, 1, 16, 16))
+    token_ids, _ = Decoder(Scripted([[5, 5, 5, 5, 5]]), 3, FREE)(torch.zeros(1, 1, 16, 16))
     assert token_ids.tolist() == [[5, 5, 5]]
 
 

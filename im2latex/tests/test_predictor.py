@@ -12,9 +12,11 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from im2latex.bundle import Bundle, save_bundle
+from im2latex.calibration import Calibration
 from im2latex.decoding import Decoder
 from im2latex.errors import BundleError, ImageError
 from im2latex.images import ImageSpec
+from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, build_model
 from im2latex.predictor import Prediction, Predictor
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
@@ -107,7 +109,7 @@ def test_only_pictures_of_one_size_run_together_so_that_none_is_padded_for_anoth
 def test_a_batch_reads_what_single_pictures_read():
     torch.manual_seed(0)
     sizes = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
-    reader = predictor_with(Decoder(build_model(sizes, len(TOKENIZER)), 9).eval())
+    reader = predictor_with(Decoder(build_model(sizes, len(TOKENIZER)), 9, Grammar.free(len(TOKENIZER))).eval())
     images = [picture(width, filled) for width in (40, 90, 41) for filled in (False, True)]
     together, alone = reader.predict_batch(images), [reader.predict(image) for image in images]
     assert [found.tokens for found in together] == [found.tokens for found in alone]
@@ -116,6 +118,50 @@ def test_a_batch_reads_what_single_pictures_read():
 
 def test_the_beam_reaches_the_decoder(path):
     assert Predictor.load(path).predict(picture(), beam=5).confidence == pytest.approx(math.exp(-0.5))
+
+
+@pytest.fixture
+def reader() -> Predictor:
+    torch.manual_seed(0)
+    sizes = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
+    grammar = Grammar.of(TOKENIZER.vocab, EOS, PAD)
+    return predictor_with(Decoder(build_model(sizes, len(TOKENIZER)), 9, grammar).eval())
+
+
+def test_alternatives_are_other_formulas_as_many_as_asked_for(reader):
+    found = reader.predict(picture(), alternatives=3)
+    assert len({found.tokens, *(other.tokens for other in found.alternatives)}) == 4
+    assert found.alternatives[0].latex
+    assert all(0 <= other.confidence <= 1 for other in found.alternatives)
+
+
+def test_alternatives_leave_the_reading_of_the_beam_as_it_is(reader):
+    alone, found = reader.predict(picture(), beam=4), reader.predict(picture(), beam=4, alternatives=2)
+    assert found.tokens == alone.tokens
+    assert found.confidence == pytest.approx(alone.confidence)
+    assert (len(found.alternatives), alone.alternatives) == (2, [])
+
+
+def test_a_stream_yields_the_tokens_of_the_prediction_one_by_one(reader):
+    found, streamed = reader.predict(picture()), list(reader.stream(picture()))
+    assert [read.token for read in streamed] == found.tokens.split()
+    assert [read.confidence for read in streamed] == pytest.approx(found.token_confidences, rel=1e-4)
+
+
+def test_a_stream_does_not_read_further_than_it_is_asked(reader):
+    steps = []
+    advance = reader.bundle.decoder.advance
+    reader.bundle.decoder.advance = lambda written, reading: steps.append(1) or advance(written, reading)
+    next(reader.stream(picture()))
+    assert len(steps) == 1
+
+
+def test_confidences_of_a_calibrated_bundle_are_calibrated():
+    answers = Answers([4, EOS], [0.5, 0.5])
+    calibration = Calibration((2.0, 0.0), (0.0, 1.0, 0.0, 0.0, 0.0))  # logits: 2, and the logarithm of 1 + 2
+    found = Predictor(Bundle(answers, TOKENIZER, SPEC, {}, calibration)).predict(picture())
+    assert found.token_confidences == pytest.approx([1 / (1 + math.exp(-2))])
+    assert found.confidence == pytest.approx(0.75)
 
 
 def test_no_pictures_give_no_predictions(path):

@@ -52,6 +52,14 @@ def test_a_checkpoint_becomes_a_bundle_that_reads_pictures(files, capsys):
     assert "scripted = eager" in capsys.readouterr().out
 
 
+def test_tokens_that_the_grammar_never_writes_are_named(files, capsys):
+    module = LitModel(SIZES, OptimizerConfig(), [*TOKENIZER.vocab, r"\undefined"], SPEC)
+    checkpoint = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
+    torch.save(checkpoint, files / "best.ckpt")
+    assert run(files) == 0
+    assert r"does not know them: \undefined" in capsys.readouterr().out
+
+
 def test_scores_are_recorded_without_commands_and_paths(files):
     scores = {"bleu": 83.5, "edit_score": 86.0}
     told = {"set": "val", "formulas": 9, "beam": 1, "references": "canonical", "scores": scores, "commit": "abc"}

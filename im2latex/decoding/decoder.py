@@ -1,0 +1,128 @@
+"""The decoder: a formula model with the searches that read tokens from it, greedily or with a beam."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from im2latex.decoding.mask import CHECK_EVERY, GrammarMask
+from im2latex.latex.grammar import Grammar
+from im2latex.tokenizer import BOS, EOS, PAD
+
+IMPOSSIBLE = -1e9
+"""Log-probability of what is never chosen while there is a choice."""
+
+
+class Decoder(nn.Module):
+    """The module that is scripted, shipped and served.
+
+    Tokens that lead to no formula are never chosen, but log-probabilities are the model's own, over all tokens: where
+    the grammar overrules the model, they are low.
+    """
+
+    def __init__(self, model: nn.Module, max_tokens: int, grammar: Grammar, length_penalty: float = 1.0) -> None:
+        """`length_penalty`: a beam's score is its log-probability divided by (tokens ** length_penalty)."""
+        super().__init__()
+        self.model: Any = model  # a formula model: encode, start, step
+        self.mask: Any = GrammarMask(grammar)
+        self.max_tokens = max_tokens
+        self.length_penalty = length_penalty
+        self.check_every = CHECK_EVERY
+        self.pad, self.bos, self.eos = PAD, BOS, EOS  # attributes, since TorchScript reads no global
+        self.impossible = IMPOSSIBLE
+
+    def forward(self, images: Tensor, beam: int = 1) -> tuple[Tensor, Tensor]:
+        """Images (B, 1, H, W) to token ids (B, T), each row ended by EOS and filled with PAD, and log-probabilities.
+
+        PAD has log-probability 0, so a row's sum is its formula's.
+        """
+        if beam <= 1:
+            return self._greedy(images)
+        token_ids, log_probs = self.search(images, beam)
+        kept = int(token_ids[:, 0].ne(self.pad).sum(1).max())
+        return token_ids[:, 0, :kept], log_probs[:, 0, :kept]
+
+    @torch.jit.export
+    def begin(self, images: Tensor) -> list[Tensor]:
+        """What a reading of pictures knows before its first token: position in the grammar, then the model's state."""
+        memory = self.model.encode(images)
+        position: list[Tensor] = self.mask.start(images.shape[0], self.max_tokens)
+        state: list[Tensor] = self.model.start(memory)
+        return position + state
+
+    @torch.jit.export
+    def advance(self, written: Tensor, reading: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The most probable token (B,) after those written (B, t), BOS first, its log-probability, and the reading."""
+        log_probs, reading = self._step(written, reading)
+        log_prob, newest = log_probs.max(-1)
+        return newest, log_prob, self._follow(reading, newest)
+
+    @torch.jit.export
+    def search(self, images: Tensor, beam: int) -> tuple[Tensor, Tensor]:
+        """All hypotheses of a beam, best first: token ids (B, beam, T) and log-probabilities, as `forward` gives them.
+
+        Where there are fewer formulas than beams, the rest has a log-probability below -1e8.
+        """
+        reading = self.begin(images)
+        batch, device = images.shape[0], images.device
+        first = torch.arange(batch, device=device) * beam  # row of each formula's first beam
+        reading = select(reading, torch.arange(batch, device=device).repeat_interleave(beam))
+        token_ids = torch.full((batch * beam, 1), self.bos, dtype=torch.long, device=device)
+        log_probs = torch.zeros((batch * beam, 1), device=device)
+        totals = torch.full((batch, beam), self.impossible, device=device)
+        totals[:, 0] = 0.0  # at first all beams are equal: let one speak
+        finished = torch.zeros(batch * beam, dtype=torch.bool, device=device)
+        while token_ids.shape[1] <= self.max_tokens and not bool(finished.all()):
+            scores, reading = self._step(token_ids, reading)  # (B * beam, V)
+            vocab_size = scores.shape[1]
+            scores[finished] = self.impossible
+            scores[finished, self.pad] = 0.0  # a finished beam only waits
+            totals, places = (totals.view(-1, 1) + scores).view(batch, -1).topk(beam, dim=1)
+            parents = (places // vocab_size + first.unsqueeze(1)).view(-1)  # (B * beam,)
+            newest = (places % vocab_size).view(-1)
+            token_ids = torch.cat([token_ids[parents], newest.unsqueeze(1)], dim=1)
+            log_probs = torch.cat([log_probs[parents], scores[parents, newest].unsqueeze(1)], dim=1)
+            finished = finished[parents] | newest.eq(self.eos)
+            reading = self._follow(select(reading, parents), newest)
+        length = token_ids.ne(self.pad).sum(1).sub(1).clamp(min=1).view(batch, beam)
+        order = (totals / length.float().pow(self.length_penalty)).argsort(dim=1, descending=True)
+        rows = (order + first.unsqueeze(1)).view(-1)
+        return token_ids[rows, 1:].view(batch, beam, -1), log_probs[rows, 1:].view(batch, beam, -1)
+
+    def _greedy(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        batch, device = images.shape[0], images.device
+        token_ids = torch.full((batch, self.max_tokens), self.pad, dtype=torch.long, device=device)
+        log_probs = torch.zeros((batch, self.max_tokens), device=device)
+        reading = self.begin(images)
+        rows = torch.arange(batch, device=device)  # formulas still being read
+        written = torch.full((batch, 1), self.bos, dtype=torch.long, device=device)
+        length = 0
+        while length < self.max_tokens and rows.numel() > 0:
+            newest, log_prob, reading = self.advance(written, reading)
+            token_ids[rows, length] = newest
+            log_probs[rows, length] = log_prob
+            written = torch.cat([written, newest.unsqueeze(1)], dim=1)
+            length += 1
+            going = newest.ne(self.eos).nonzero().squeeze(1)
+            if going.numel() < rows.numel():  # finished formulas leave the batch
+                rows, written = rows[going], written[going]
+                reading = select(reading, going)
+        return token_ids[:, :length], log_probs[:, :length]
+
+    def _step(self, written: Tensor, reading: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Log-probabilities (B, V) of the next token, where it is allowed, and the reading without that token."""
+        position, state = reading[:4], reading[4:]
+        if written.shape[1] % self.check_every == 0:
+            position = self.mask.end_runaways(position, written)
+        logits, state = self.model.step(written[:, -1], state)
+        log_probs: Tensor = logits.float().log_softmax(-1)
+        return log_probs.masked_fill(self.mask.forbidden(position), self.impossible), position + state
+
+    def _follow(self, reading: list[Tensor], newest: Tensor) -> list[Tensor]:
+        position: list[Tensor] = self.mask.advance(reading[:4], newest)
+        return position + reading[4:]
+
+
+def select(state: list[Tensor], rows: Tensor) -> list[Tensor]:
+    """The state of some rows of the batch, in the order asked for; a row may be asked for more than once."""
+    return [tensor.index_select(0, rows) for tensor in state]

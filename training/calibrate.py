@@ -1,0 +1,168 @@
+"""Calibrate a bundle on labelled pictures that it was not trained on: its confidences become probabilities.
+
+python training/calibrate.py --bundle im2latex/bundles/default.pt --data data/packed/val --out calibrated.pt \
+    --plot docs/images/calibration.png
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from pathlib import Path
+
+import torch
+from jsonargparse import ArgumentParser
+from tqdm import tqdm
+
+from im2latex.bundle import Bundle, load_bundle, save_bundle
+from im2latex.calibration import (
+    Calibration,
+    expected_calibration_error,
+    fit_logistic,
+    formula_features,
+    reliability,
+    token_features,
+)
+from im2latex.errors import ConfigError, FormulaError, Im2LatexError
+from im2latex.images import open_image, prepare
+from im2latex.latex import canonicalize
+from im2latex.metrics import without_spacing
+from im2latex.predictor import bundled_model
+from im2latex.tokenizer import EOS
+from training.labelled import LabelledPictures, open_labelled, open_packed
+
+
+@dataclass(frozen=True)
+class CalibrateConfig:
+    """What to calibrate, and on what."""
+
+    out: str
+    """The bundle to write; it may be the one that is read."""
+    bundle: str | None = None
+    """Model file; None: the one that ships."""
+    data: str | None = None
+    """A packed data set; or else"""
+    images: str | None = None
+    """a folder or zip of pictures, with"""
+    labels: str | None = None
+    """tab-separated lines: name of the picture, then its LaTeX."""
+    label_column: int = 1
+    limit: int | None = None
+    """Only so many pictures, from the first on."""
+    plot: str | None = None
+    """A picture of the reliability curve to draw."""
+
+
+@dataclass
+class Outcomes:
+    """Log-probabilities, and what came true: of whole formulas (with their end), and of their tokens."""
+
+    formulas: list[list[float]] = field(default_factory=list)
+    are_right: list[bool] = field(default_factory=list)
+    tokens: list[list[tuple[float, bool]]] = field(default_factory=list)
+
+    def part(self, start: int) -> "Outcomes":
+        """Every second formula."""
+        return Outcomes(self.formulas[start::2], self.are_right[start::2], self.tokens[start::2])
+
+    def of_tokens(self) -> list[tuple[float, bool]]:
+        """The tokens of all formulas."""
+        return [token for formula in self.tokens for token in formula]
+
+
+def read_outcomes(bundle: Bundle, pictures: LabelledPictures, count: int) -> Outcomes:
+    """Read pictures greedily and compare; those whose label is no formula are left out."""
+    outcomes = Outcomes()
+    for place in tqdm(range(count), desc="reading"):
+        try:
+            reference = canonicalize(pictures.formulas[place])
+        except FormulaError:
+            continue
+        image = prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
+        with torch.inference_mode():
+            token_ids, log_probs = bundle.decoder(image.unsqueeze(0), 1)
+        chosen = log_probs[0].tolist()
+        tokens = [bundle.tokenizer.vocab[token_id] for token_id in token_ids[0].tolist() if token_id != EOS]
+        outcomes.formulas.append(chosen)
+        outcomes.are_right.append(without_spacing(tokens) == without_spacing(reference))
+        outcomes.tokens.append(list(zip(chosen, right_tokens(tokens, reference), strict=False)))
+    return outcomes
+
+
+def right_tokens(tokens: Sequence[str], reference: Sequence[str]) -> list[bool]:
+    """Whether each token has its match in the reference, in order."""
+    are_right = [False] * len(tokens)
+    for start, _, size in SequenceMatcher(None, tokens, reference, autojunk=False).get_matching_blocks():
+        are_right[start : start + size] = [True] * size
+    return are_right
+
+
+def fit(outcomes: Outcomes) -> Calibration:
+    """The calibration under which the outcomes are most probable."""
+    tokens = outcomes.of_tokens()
+    return Calibration(
+        tuple(fit_logistic([token_features(log_prob) for log_prob, _ in tokens], [right for _, right in tokens])),
+        tuple(fit_logistic([formula_features(logs) for logs in outcomes.formulas], outcomes.are_right)),
+    )
+
+
+def calibrate(config: CalibrateConfig) -> str:
+    """Write the calibrated bundle and return the report: the error on one half after fitting on the other."""
+    bundle = load_bundle(config.bundle or bundled_model())
+    pictures = _open_pictures(config)
+    count = min(config.limit or len(pictures.names), len(pictures.names))
+    outcomes = read_outcomes(bundle, pictures, count)
+    if len(outcomes.formulas) < 2:
+        raise ConfigError(f"wanted some pictures with formulas, got {len(outcomes.formulas)}")
+    fitted, held_out = fit(outcomes.part(0)), outcomes.part(1)
+    confidences = [fitted.of_formula(logs) for logs in held_out.formulas]
+    of_tokens = held_out.of_tokens()
+    token_confidences = [fitted.of_token(log_prob) for log_prob, _ in of_tokens]
+    save_bundle(config.out, bundle.decoder, bundle.tokenizer, bundle.spec, bundle.facts, fit(outcomes))
+    if config.plot is not None:
+        draw_curve(reliability(confidences, held_out.are_right, 10), Path(config.plot))
+    return (
+        f"{len(outcomes.formulas)} formulas, {sum(outcomes.are_right)} right; expected calibration error on the half "
+        f"not fitted: formulas {expected_calibration_error(confidences, held_out.are_right, 10):.2f} %, "
+        f"tokens {expected_calibration_error(token_confidences, [right for _, right in of_tokens]):.2f} %"
+    )
+
+
+def draw_curve(rows: Sequence[tuple[float, float, int]], path: Path) -> None:
+    """The share of right formulas over the confidence, a dot a bin, with its count."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4, 4), layout="constrained")
+    axes = figure.add_subplot(xlabel="confidence", ylabel="share exactly right", xlim=(0, 1), ylim=(0, 1))
+    axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    axes.plot([row[0] for row in rows], [row[1] for row in rows], marker="o")
+    for mean, share, count in rows:
+        axes.annotate(str(count), (mean, share), textcoords="offset points", xytext=(5, -10), fontsize=8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+
+
+def _open_pictures(config: CalibrateConfig) -> LabelledPictures:
+    if config.data is not None and config.images is None and config.labels is None:
+        return open_packed(Path(config.data))
+    if config.data is None and config.images is not None and config.labels is not None:
+        return open_labelled(Path(config.images), Path(config.labels), config.label_column)
+    raise ConfigError("name --images and --labels, or --data, and not both")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 if the bundle was written, 1 with a message if not."""
+    parser = ArgumentParser(prog="calibrate.py", description=__doc__)
+    parser.add_class_arguments(CalibrateConfig)
+    config = CalibrateConfig(**vars(parser.instantiate(parser.parse_args(arguments))))
+    try:
+        report = calibrate(config)
+    except Im2LatexError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{config.out}: {report}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

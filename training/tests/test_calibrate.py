@@ -1,0 +1,48 @@
+"""Calibration reads labelled pictures, says how far confidences are from what comes true, and keeps it in a bundle."""
+
+import pytest
+import torch
+
+from im2latex.bundle import load_bundle, save_bundle
+from im2latex.decoding import Decoder
+from im2latex.images import ImageSpec
+from im2latex.latex.grammar import Grammar
+from im2latex.models import ModelConfig, build_model
+from im2latex.predictor import Predictor
+from im2latex.tests.packed_sets import make_packed_set
+from im2latex.tests.test_images import OFFICIAL
+from im2latex.tests.tiny_decoder import TOKENIZER
+from im2latex.tokenizer import EOS, PAD
+from training.calibrate import main, right_tokens
+
+SIZES = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
+
+
+@pytest.fixture
+def files(tmp_path):
+    torch.manual_seed(0)
+    decoder = Decoder(build_model(SIZES, len(TOKENIZER)), 8, Grammar.of(TOKENIZER.vocab, EOS, PAD))
+    save_bundle(tmp_path / "model.pt", decoder, TOKENIZER, ImageSpec(), {"name": "tiny"})
+    make_packed_set(tmp_path / "val", samples=6)
+    return tmp_path
+
+
+def test_a_bundle_is_calibrated_in_place_and_its_curve_drawn(files, capsys):
+    model, plot = files / "model.pt", files / "docs" / "curve.png"
+    flags = ["--bundle", str(model), "--out", str(model), "--data", str(files / "val"), "--plot", str(plot)]
+    assert main(flags) == 0
+    assert "6 formulas, 0 right; expected calibration error" in capsys.readouterr().out
+    assert load_bundle(model).calibration is not None
+    assert load_bundle(model).facts["name"] == "tiny"
+    assert Predictor.load(model).predict(OFFICIAL).confidence < 0.3  # it was never right
+    assert plot.stat().st_size > 1000
+
+
+def test_a_token_is_right_when_it_has_its_match_in_order():
+    assert right_tokens(["a", "b", "x", "c"], ["a", "b", "c", "d"]) == [True, True, False, True]
+
+
+def test_without_pictures_there_is_nothing_to_calibrate_on(files, capsys):
+    assert main(["--bundle", str(files / "model.pt"), "--out", str(files / "other.pt")]) == 1
+    assert "name --images and --labels, or --data" in capsys.readouterr().err
+    assert not (files / "other.pt").exists()

@@ -7,8 +7,8 @@ predictions[i] belongs to references[i]. An empty corpus is a mistake of the cal
 import warnings
 from collections.abc import Sequence
 
+import editdistance
 from nltk.translate import bleu_score
-from rapidfuzz.distance import Levenshtein
 
 from im2latex.errors import ConfigError
 
@@ -63,7 +63,7 @@ def exact_match_ignoring_spacing(predictions: Sequence[Tokens], references: Sequ
 
 def edit_distance(prediction: Tokens, reference: Tokens) -> int:
     """Fewest insertions, deletions and replacements of a token that turn one into the other; lower is better."""
-    return Levenshtein.distance(list(prediction), list(reference))
+    return int(editdistance.eval(list(prediction), list(reference)))
 
 
 def without_spacing(tokens: Tokens) -> list[str]:

@@ -83,14 +83,18 @@ def test_limits_hold_for_training_only(tmp_path: Path) -> None:
 def test_only_training_pictures_are_augmented_and_only_when_asked(tmp_path: Path) -> None:
     augmented: list[Image.Image] = []
 
-    def augment(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-        augmented.append(image)
-        return image
+    class Remember:
+        def draw_scale(self, random: np.random.Generator) -> float:
+            return 1.0
+
+        def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image:
+            augmented.append(image)
+            return image
 
     folder = make_packed_set(tmp_path / "set", 40)
     for wanted in (True, False):
         config = DataConfig(path=str(folder), val_fraction=0.2, augment=wanted)
-        data = Im2Latex100K(config, ImageSpec(), augment)
+        data = Im2Latex100K(config, ImageSpec(), Remember())
         data.setup()
         list(data.val_dataloader())
         list(data.test_dataloader())

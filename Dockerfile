@@ -16,13 +16,14 @@ FROM debian:bookworm-slim
 LABEL org.opencontainers.image.title="im2latex" \
       org.opencontainers.image.description="A picture of a formula goes in, LaTeX comes out." \
       org.opencontainers.image.licenses="MIT"
-RUN apt-get update && apt-get install -y --no-install-recommends python3 ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home im2latex
-COPY --from=build /opt/im2latex /opt/im2latex
 ENV PATH=/opt/im2latex/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
-USER 10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
 CMD ["im2latex", "serve", "--host", "0.0.0.0", "--port", "8000"]
+RUN apt-get update && apt-get install -y --no-install-recommends python3 ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home im2latex
+USER 10001
+# Last, so that an engine which copies layers copies the large one once.
+COPY --from=build /opt/im2latex /opt/im2latex

@@ -1,5 +1,6 @@
 """What the OpenAPI document says beyond the types: bodies, examples, and the problem behind each status."""
 
+import json
 from http import HTTPStatus
 from typing import Any
 
@@ -19,7 +20,7 @@ MEANINGS = {
 }
 """A code and a sentence that each status may carry."""
 
-READING = {
+READING: dict[str, Any] = {
     "pred": "x^{2}",
     "confidence": 0.97,
     "tokens": [{"token": token, "confidence": 0.97} for token in ["x", "^", "{", "2", "}"]],
@@ -28,6 +29,14 @@ READING = {
     "model": "default",
     "seconds": 0.03,
 }
+
+EVENTS = f"""event: token
+data: {json.dumps(READING["tokens"][0])}
+
+event: answer
+data: {json.dumps(READING)}
+
+"""
 
 
 def problem(status: int) -> dict[str, Any]:
@@ -63,6 +72,12 @@ def form() -> dict[str, Any]:
 GET = answers(READING, 401, 422, 429, 503, 504)
 POST = answers(READING, 401, 408, 413, 415, 422, 429, 503, 504)
 POST_BATCH = answers({"answers": [READING]}, 401, 408, 413, 415, 422, 429, 503, 504)
+POST_STREAM = POST | {
+    200: {
+        "description": "Events: a token each, then the answer as POST /v1/predict gives it, or a problem.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+    }
+}
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 UPLOAD = body(ImageRequest, **{"multipart/form-data": form()})
 BATCH = body(BatchRequest)

@@ -13,8 +13,13 @@ from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, open_image, prepare
 
 def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Tensor:
     """Make (1, H, W) of a picture file; raises ImageError for what is no picture, too large, damaged or blank."""
+    return prepare(open_picture(data, spec, settings), spec)
+
+
+def open_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Image.Image:
+    """Decode a picture file; raises ImageError for what is no picture, too large or damaged."""
     check_sides(data, settings.max_side)
-    return prepare(open_image(data, min(settings.max_pixels, spec.max_pixels)), spec)
+    return open_image(data, min(settings.max_pixels, spec.max_pixels))
 
 
 def check_sides(data: bytes, longest: int) -> None:

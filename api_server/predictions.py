@@ -1,14 +1,33 @@
 """What the server needs of a predictor, and a prediction put into the words of the API."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import Protocol
 
+from PIL import Image
 from torch import Tensor
 
-from api_server.schemas import Format, Options, Reading, Token
+from api_server.schemas import Alternative, Format, Options, Reading, Token
 from im2latex.errors import FormulaError
 from im2latex.images import ImageSpec
 from im2latex.latex.mathml import to_mathml
+
+
+class OtherReading(Protocol):
+    """Another reading that the beam found."""
+
+    @property
+    def latex(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
+
+
+class TokenRead(Protocol):
+    """One token of a formula that is still being read."""
+
+    @property
+    def token(self) -> str: ...
+    @property
+    def confidence(self) -> float: ...
 
 
 class FormulaRead(Protocol):
@@ -22,6 +41,8 @@ class FormulaRead(Protocol):
     def confidence(self) -> float: ...
     @property
     def token_confidences(self) -> list[float]: ...
+    @property
+    def alternatives(self) -> Sequence[OtherReading]: ...
 
 
 class HasSpec(Protocol):
@@ -39,7 +60,10 @@ class ReadsFormulas(Protocol):
     @property
     def bundle(self) -> HasSpec: ...
     def warm_up(self) -> None: ...
-    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1) -> Sequence[FormulaRead]: ...
+    def predict_prepared(
+        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0
+    ) -> Sequence[FormulaRead]: ...
+    def stream(self, image: Image.Image) -> Generator[TokenRead, None, FormulaRead]: ...
 
 
 def to_reading(found: FormulaRead, options: Options, model: str, seconds: float) -> Reading:
@@ -49,7 +73,7 @@ def to_reading(found: FormulaRead, options: Options, model: str, seconds: float)
         pred=found.latex,
         confidence=found.confidence,
         tokens=[Token(token=token, confidence=confidence) for token, confidence in confidences],
-        alternatives=[],
+        alternatives=[Alternative(pred=other.latex, confidence=other.confidence) for other in found.alternatives],
         formats={kind: to_format(found.latex, kind) for kind in options.formats},
         model=model,
         seconds=seconds,

@@ -60,6 +60,11 @@ def client_left() -> Problem:
     return Problem(499, "client_left", "The client has left.")
 
 
+def late(seconds: float) -> Problem:
+    """The answer to a picture that waited, or was read, too long."""
+    return Problem(504, "deadline_exceeded", f"The picture was not read within {seconds:g} seconds.")
+
+
 def on_problem(request: Request, problem: Problem) -> JSONResponse:
     """Answer a refusal of ours."""
     request.app.state.service.metrics.rejects.labels(problem.code).inc()

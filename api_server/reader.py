@@ -95,7 +95,7 @@ class Reader:
 
     def predict(self, beam: int, alternatives: int, images: list[Tensor]) -> Sequence[FormulaRead]:
         """Read prepared pictures of one size, on the model's thread."""
-        return self.predictor.predict_prepared(images, beam)
+        return self.predictor.predict_prepared(images, beam, alternatives)
 
     async def in_pool(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on one of the threads that prepare pictures."""

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from api_server import describe
@@ -13,6 +13,7 @@ from api_server.page import PAGE, PAGE_HEADERS
 from api_server.reader import Reader
 from api_server.schemas import BatchReading, Health, Reading, UrlRequest
 from api_server.service import Service, get_reader, get_service
+from api_server.streaming import MEDIA_TYPE, stream_reading, to_events
 from api_server.uploads import Body, parse_batch, parse_upload
 from api_server.waiting import in_time
 
@@ -68,6 +69,25 @@ async def predict_batch(
         return await reader.read_all(batch)
 
     return await in_time(request, read(), service.settings.deadline_seconds)
+
+
+@router.post(
+    "/v1/predict/stream",
+    response_class=StreamingResponse,
+    responses=describe.POST_STREAM,
+    openapi_extra=describe.UPLOAD,
+    dependencies=Guarded,
+    tags=["predict"],
+)
+async def predict_stream(
+    request: Request, body: Annotated[Body, Depends(read_upload)], reader: ReaderDep, service: ServiceDep
+) -> StreamingResponse:
+    """Read as POST /v1/predict does, without a beam: an event `token` each, then `answer` (or `problem`)."""
+    seconds = service.settings.deadline_seconds
+    options, data = await reader.in_pool(parse_upload, body, service.settings.max_upload_bytes)
+    readings = stream_reading(reader, data, options)
+    first = await in_time(request, anext(readings), seconds)
+    return StreamingResponse(to_events(first, readings, seconds), media_type=MEDIA_TYPE)
 
 
 @router.get("/healthz", tags=["operate"])

@@ -1,17 +1,17 @@
 """Waiting for an answer, but not longer than its deadline, and not for a client that has left."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from fastapi import Request
 
-from api_server.problems import Problem, client_left
+from api_server.problems import client_left, late
 
 T = TypeVar("T")
 
 
-async def in_time(request: Request, work: Coroutine[Any, Any, T], seconds: float) -> T:
+async def in_time(request: Request, work: Awaitable[T], seconds: float) -> T:
     """The result of `work`, which is cancelled at the deadline (504) or when the client leaves, whatever is first."""
     answer = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(has_left(request))
@@ -21,7 +21,7 @@ async def in_time(request: Request, work: Coroutine[Any, Any, T], seconds: float
             return answer.result()
         if gone.done():
             raise client_left()
-        raise Problem(504, "deadline_exceeded", f"The picture was not read within {seconds:g} seconds.")
+        raise late(seconds)
     finally:
         answer.cancel()
         gone.cancel()

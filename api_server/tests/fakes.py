@@ -2,7 +2,7 @@
 
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from api_server.app import create_app
+from api_server.schemas import Token
 from api_server.settings import Settings
 from im2latex.images import ImageSpec
 
@@ -23,6 +24,7 @@ class FakePrediction:
     tokens: str = "x _ { 1 }"
     confidence: float = 0.5
     token_confidences: list[float] = field(default_factory=lambda: [0.9, 1.0, 1.0, 0.6, 1.0])
+    alternatives: list["FakePrediction"] = field(default_factory=list)
 
 
 @dataclass
@@ -42,6 +44,7 @@ class FakePredictor:
         self.bundle = FakeBundle()
         self.batches: list[list[tuple[int, int]]] = []
         self.beams: list[int] = []
+        self.told: list[str] = []
         self.failure = failure
         self.is_warm = False
         self.has_begun = threading.Event()
@@ -52,14 +55,28 @@ class FakePredictor:
     def warm_up(self) -> None:
         self.is_warm = True
 
-    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1) -> list[FakePrediction]:
+    def predict_prepared(
+        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0
+    ) -> list[FakePrediction]:
         self.batches.append([(image.shape[1], image.shape[2]) for image in images])
         self.beams.append(beam)
         self.has_begun.set()
         assert self.go_on.wait(60)
         if self.failure is not None:
             raise self.failure
-        return [FakePrediction() for _ in images]
+        others = [FakePrediction(f"x_{{{place}}}", confidence=0.5 / place) for place in range(2, 2 + alternatives)]
+        return [FakePrediction(alternatives=others) for _ in images]
+
+    def stream(self, image: Image.Image) -> Generator[Token, None, FakePrediction]:
+        if self.failure is not None:
+            raise self.failure
+        found = FakePrediction()
+        for token, confidence in zip(found.tokens.split(), found.token_confidences, strict=True):
+            self.told.append(token)
+            yield Token(token=token, confidence=confidence)
+            self.has_begun.set()
+            assert self.go_on.wait(60)
+        return found
 
 
 def picture(kind: str = "PNG", mode: str = "L", size: tuple[int, int] = (60, 30)) -> bytes:

@@ -46,6 +46,17 @@ def test_options_out_of_range_are_refused_by_name(monkeypatch, send, options):
 
 
 @WAYS
+@pytest.mark.parametrize(("beam", "asked", "given"), [(4, 2, 2), (4, 3, 3), (4, 4, 3), (1, 2, 0), (4, 0, 0)])
+def test_alternatives_are_those_that_the_beam_holds(monkeypatch, send, beam, asked, given):
+    with serving() as client:
+        answer = send(client, monkeypatch, beam=beam, alternatives=asked).json()
+    assert answer["pred"] == "x_{1}"
+    wanted = [{"pred": "x_{2}", "confidence": 0.25}, {"pred": "x_{3}", "confidence": 0.5 / 3}]
+    wanted.append({"pred": "x_{4}", "confidence": 0.125})
+    assert answer["alternatives"] == wanted[:given]
+
+
+@WAYS
 def test_formats_are_those_asked_for(monkeypatch, send):
     with serving() as client:
         formats = send(client, monkeypatch, formats=["latex", "mathml"]).json()["formats"]
@@ -62,7 +73,7 @@ def test_formats_may_be_joined_by_commas(monkeypatch, send):
 
 def test_a_formula_without_mathml_has_null_there():
     class Odd(FakePredictor):
-        def predict_prepared(self, images, beam=1):
+        def predict_prepared(self, images, beam=1, alternatives=0):
             (found,) = super().predict_prepared(images, beam)
             found.latex = r"\left( x"
             return [found]

@@ -20,8 +20,8 @@ def local(text: str, server: str, picture_url: str) -> str:
 
 
 def test_the_readme_shows_curl_and_python():
-    assert len(CURL) == 3
-    assert len(PYTHON) == 1
+    assert len(CURL) >= 3
+    assert len(PYTHON) >= 1
 
 
 @pytest.mark.parametrize("example", CURL)

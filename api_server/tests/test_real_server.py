@@ -1,6 +1,7 @@
 """The server as users meet it: a process of its own, asked over HTTP."""
 
 import base64
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -34,6 +35,28 @@ def test_a_picture_sent_as_a_data_url(server):
 
 def test_a_picture_named_by_its_url(server, picture_url):
     check_reading(requests.get(f"{server}/v1/predict", params={"image_url": picture_url}, timeout=30))
+
+
+def test_a_picture_with_alternatives_and_mathml(server):
+    options = {"beam": 4, "alternatives": 2, "formats": "mathml"}
+    answer = requests.post(f"{server}/v1/predict", files={"file": picture()}, data=options, timeout=60)
+    check_reading(answer)
+    assert [other["pred"] for other in answer.json()["alternatives"]] == ["x_{1}", "x_{1}"]
+    assert answer.json()["formats"]["mathml"].startswith("<math ")
+
+
+def test_a_picture_token_by_token(server):
+    answer = requests.post(f"{server}/v1/predict/stream", files={"file": picture()}, timeout=60)
+    *tokens, last = (json.loads(line[6:]) for line in answer.text.splitlines() if line.startswith("data: "))
+    whole = requests.post(f"{server}/v1/predict", files={"file": picture()}, timeout=60).json()
+    assert tokens == whole["tokens"]
+    assert {**last, "seconds": 0} == {**whole, "seconds": 0}
+
+
+def test_pictures_sent_together(server):
+    images = [base64.b64encode(data).decode() for data in (picture(), b"none", picture("GIF"))]
+    answers = requests.post(f"{server}/v1/predict/batch", json={"images": images}, timeout=60).json()["answers"]
+    assert [answer.get("pred", answer.get("code")) for answer in answers] == ["x_{1}", "unreadable_image", "x_{1}"]
 
 
 def test_a_blank_picture_is_a_problem(server):

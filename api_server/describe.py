@@ -38,6 +38,16 @@ data: {json.dumps(READING)}
 
 """
 
+EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["token", "answer", "problem"]},
+        "data": {"type": "string", "contentMediaType": JSON},
+    },
+}
+"""One of the events, as those who read the document take it: a stream has the schema of each."""
+
 
 def problem(status: int) -> dict[str, Any]:
     """One error, with an example."""
@@ -75,7 +85,7 @@ POST_BATCH = answers({"answers": [READING]}, 401, 408, 413, 415, 422, 429, 503, 
 POST_STREAM = POST | {
     200: {
         "description": "Events: a token each, then the answer as POST /v1/predict gives it, or a problem.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}},
+        "content": {"text/event-stream": {"schema": EVENT, "example": EVENTS}},
     }
 }
 METRICS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}

@@ -120,7 +120,7 @@ class Client:
         """Send a request; returns the status, REFUSED or LOST, and the seconds it took."""
         started = time.perf_counter()
         try:
-            if self.writer is None:
+            if self.writer is None or self.reader.at_eof():    # an idle connection was closed: nothing is lost by that
                 self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
         except OSError:
             return REFUSED, time.perf_counter() - started

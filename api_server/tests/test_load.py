@@ -55,5 +55,28 @@ def test_a_closed_door_is_told_from_a_lost_request(pictures):
     assert ask(port, pictures[0]) == REFUSED
 
 
+def test_a_connection_closed_while_idle_is_opened_again(pictures):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer_and_hang_up():
+            for _ in range(2):
+                connection, _ = listener.accept()
+                connection.recv(10**6)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                connection.close()
+
+        async def ask_twice():
+            client = SCRIPT["Client"](listener.getsockname()[1])
+            first = await client.ask(b"GET / HTTP/1.1\r\n\r\n")
+            while not client.reader.at_eof():
+                await asyncio.sleep(0.01)
+            return first[0], (await client.ask(b"GET / HTTP/1.1\r\n\r\n"))[0]
+
+        thread = threading.Thread(target=answer_and_hang_up)
+        thread.start()
+        assert asyncio.run(ask_twice()) == (200, 200)
+        thread.join()
+
+
 def test_percentiles_are_in_milliseconds():
     assert SCRIPT["percentiles"]([number / 1000 for number in range(101)]) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}

@@ -2,25 +2,34 @@
 
 import os
 import shutil
+import subprocess
 
 import pytest
 
-# marker: (commands, any of which will do; the Debian packages that bring them)
+# marker: (commands or TeX packages, any of which will do; the Debian packages that bring them)
 TOOLS = {
     "needs_latex": (
         ("pdflatex",),
         "texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science",
     ),
+    "needs_fonts": (("stix2.sty",), "texlive-fonts-extra"),
     "needs_browser": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "needs_container": (("docker", "podman"), "docker.io"),
 }
 MISSING = "missing tool: "
 
 
+def is_there(tool):
+    """Whether a command is on the path, or TeX finds a file."""
+    if not tool.endswith(".sty"):
+        return shutil.which(tool) is not None
+    return is_there("kpsewhich") and subprocess.run(["kpsewhich", tool], stdout=subprocess.DEVNULL).returncode == 0
+
+
 def pytest_runtest_setup(item):
     """Skip, or in CI fail, a test whose tool is missing."""
     for marker, (commands, packages) in TOOLS.items():
-        if item.get_closest_marker(marker) is None or any(map(shutil.which, commands)):
+        if item.get_closest_marker(marker) is None or any(map(is_there, commands)):
             continue
         message = f"{MISSING}{' or '.join(commands)}; on Debian or Ubuntu: apt-get install {packages}"
         if os.environ.get("CI"):

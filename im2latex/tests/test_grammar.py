@@ -20,7 +20,7 @@ GRAMMAR = Grammar.of(TOKENIZER.vocab, EOS, PAD)
 NO_ERROR = {None, "the formula shows nothing", "the formula sticks out of its page", "the formula is too large"}
 
 AMSMATH_FAULT = r"Undefined control sequence. \macc@kerna"
-"""Of amsmath, in accents nested three deep around other things; no training formula is like that."""
+"""A fault of amsmath with accents inside accents, seen in 1 of 100 random walks; what brings it about is not known."""
 
 
 def accepts(formula: str) -> bool:

@@ -25,6 +25,7 @@ def test_the_look_of_a_formula_depends_on_nothing_else() -> None:
 
 
 @pytest.mark.needs_latex
+@pytest.mark.needs_fonts
 @pytest.mark.parametrize("name", [*LOOKS, *(f"font {name}" for name in FONTS)])
 def test_every_look_draws_a_picture_of_its_own(name: str) -> None:
     look = LOOKS[name] if name in LOOKS else Look(preamble=FONTS[name.removeprefix("font ")])
@@ -36,6 +37,7 @@ def test_every_look_draws_a_picture_of_its_own(name: str) -> None:
 
 
 @pytest.mark.needs_latex
+@pytest.mark.needs_fonts
 def test_a_prepared_set_names_the_look_of_every_picture(tmp_path) -> None:
     formulas = [Formula(rf"\alpha_{{{number}}} + b", "list") for number in range(24)]
     prepare(formulas, tmp_path / "set", Look(), look_share=0.5)

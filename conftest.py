@@ -4,7 +4,11 @@ import os
 import shutil
 import subprocess
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("house", deadline=None)  # how fast a test runs is the machine's affair
+hypothesis.settings.load_profile("house")
 
 # marker: (commands or TeX packages, any of which will do; the Debian packages that bring them)
 TOOLS = {

@@ -14,7 +14,7 @@ from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize,
 from im2latex.tokenizer import BOS, EOS, PAD
 
 TINY = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
-VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *(f"t{index}" for index in range(8))]
+VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 
 
 def make_module(optimizer: OptimizerConfig) -> LitModel:
@@ -93,7 +93,7 @@ def test_a_warm_start_matches_tokens_by_name_and_takes_bundles_too(tmp_path):
     taker = LitModel(TINY, OptimizerConfig(), vocab, ImageSpec())
     taker.take_weights(tmp_path / "source.pt")
     taken, given = taker.model.embedding.weight, source.model.embedding.weight
-    assert torch.allclose(taken[vocab.index("t2")], given[VOCAB.index("t2")], rtol=1e-2)  # a bundle keeps bfloat16
+    assert torch.allclose(taken[vocab.index("c")], given[VOCAB.index("c")], rtol=1e-2)  # a bundle keeps bfloat16
     assert torch.allclose(taker.model.trunk.conv1.weight, source.model.trunk.conv1.weight, rtol=1e-2)
 
 

@@ -11,8 +11,6 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 import torch
-from jsonargparse import ArgumentParser
-from tqdm import tqdm
 
 from im2latex.bundle import Bundle, load_bundle, save_bundle
 from im2latex.calibration import (
@@ -23,32 +21,25 @@ from im2latex.calibration import (
     reliability,
     token_features,
 )
-from im2latex.errors import ConfigError, FormulaError, Im2LatexError
+from im2latex.errors import ConfigError, FormulaError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
 from im2latex.metrics import without_spacing
 from im2latex.predictor import bundled_model
 from im2latex.tokenizer import EOS
-from training.labelled import LabelledPictures, open_labelled, open_packed
+from training.command import run_command
+from training.labelled import LabelledPictures, LabelledSet
+from training.reading import progress
 
 
-@dataclass(frozen=True)
-class CalibrateConfig:
-    """What to calibrate, and on what."""
+@dataclass(frozen=True, kw_only=True)
+class CalibrateConfig(LabelledSet):
+    """What to calibrate, and on what; labels are always brought to the model's own spelling."""
 
     out: str
     """The bundle to write; it may be the one that is read."""
     bundle: str | None = None
     """Model file; None: the one that ships."""
-    data: str | None = None
-    """A packed data set; or else"""
-    images: str | None = None
-    """a folder or zip of pictures, with"""
-    labels: str | None = None
-    """tab-separated lines: name of the picture, then its LaTeX."""
-    label_column: int = 1
-    limit: int | None = None
-    """Only so many pictures, from the first on."""
     plot: str | None = None
     """A picture of the reliability curve to draw."""
 
@@ -70,10 +61,11 @@ class Outcomes:
         return [token for formula in self.tokens for token in formula]
 
 
-def read_outcomes(bundle: Bundle, pictures: LabelledPictures, count: int) -> Outcomes:
+def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
     """Read pictures greedily and compare; those whose label is no formula are left out."""
     outcomes = Outcomes()
-    for place in tqdm(range(count), desc="reading"):
+    count = len(pictures.names)
+    for place in progress(range(count), count):
         try:
             reference = canonicalize(pictures.formulas[place])
         except FormulaError:
@@ -109,9 +101,7 @@ def fit(outcomes: Outcomes) -> Calibration:
 def calibrate(config: CalibrateConfig) -> str:
     """Write the calibrated bundle and return the report: the error on one half after fitting on the other."""
     bundle = load_bundle(config.bundle or bundled_model())
-    pictures = _open_pictures(config)
-    count = min(config.limit or len(pictures.names), len(pictures.names))
-    outcomes = read_outcomes(bundle, pictures, count)
+    outcomes = read_outcomes(bundle, config.open())
     if len(outcomes.formulas) < 2:
         raise ConfigError(f"wanted some pictures with formulas, got {len(outcomes.formulas)}")
     fitted, held_out = fit(outcomes.part(0)), outcomes.part(1)
@@ -121,9 +111,10 @@ def calibrate(config: CalibrateConfig) -> str:
     save_bundle(config.out, bundle.decoder, bundle.tokenizer, bundle.spec, bundle.facts, fit(outcomes))
     if config.plot is not None:
         draw_curve(reliability(confidences, held_out.are_right, 10), Path(config.plot))
+    formula_error = expected_calibration_error(confidences, held_out.are_right, 10)
     return (
-        f"{len(outcomes.formulas)} formulas, {sum(outcomes.are_right)} right; expected calibration error on the half "
-        f"not fitted: formulas {expected_calibration_error(confidences, held_out.are_right, 10):.2f} %, "
+        f"{config.out}: {len(outcomes.formulas)} formulas, {sum(outcomes.are_right)} right; "
+        f"expected calibration error on the half not fitted: formulas {formula_error:.2f} %, "
         f"tokens {expected_calibration_error(token_confidences, [right for _, right in of_tokens]):.2f} %"
     )
 
@@ -142,26 +133,9 @@ def draw_curve(rows: Sequence[tuple[float, float, int]], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _open_pictures(config: CalibrateConfig) -> LabelledPictures:
-    if config.data is not None and config.images is None and config.labels is None:
-        return open_packed(Path(config.data))
-    if config.data is None and config.images is not None and config.labels is not None:
-        return open_labelled(Path(config.images), Path(config.labels), config.label_column)
-    raise ConfigError("name --images and --labels, or --data, and not both")
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 if the bundle was written, 1 with a message if not."""
-    parser = ArgumentParser(prog="calibrate.py", description=__doc__)
-    parser.add_class_arguments(CalibrateConfig)
-    config = CalibrateConfig(**vars(parser.instantiate(parser.parse_args(arguments))))
-    try:
-        report = calibrate(config)
-    except Im2LatexError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"{config.out}: {report}")
-    return 0
+    return run_command(CalibrateConfig, calibrate, arguments, name="calibrate.py", usage=__doc__)
 
 
 if __name__ == "__main__":

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jsonargparse import ArgumentParser
 from torch import Tensor, nn
 
 from im2latex.bundle import load_bundle, round_weights, save_bundle
 from im2latex.data.im2latex100k import SMALL
-from im2latex.errors import BundleError, ConfigError, Im2LatexError
+from im2latex.errors import BundleError, ConfigError
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
+from training.command import run_command
 from training.labelled import open_packed
 from training.provenance import current_commit
 
@@ -120,22 +120,17 @@ def read_scores(path: Path) -> dict[str, Any]:
         raise ConfigError(f"--scores {path} is no scores.json of training/evaluate.py: {error!r}") from error
 
 
+def _run(config: ExportConfig) -> str:
+    facts = export(config)
+    never = unusable(load_bundle(config.out).tokenizer.vocab)
+    warning = f"never written, since the grammar does not know them: {' '.join(never)}\n" if never else ""
+    size = Path(config.out).stat().st_size / 1e6
+    return f"{warning}{config.out}: {facts['name']}, {facts['parameters']} parameters, {size:.1f} MB; scripted = eager"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 if the bundle was written, 1 with a message if not."""
-    parser = ArgumentParser(prog="export_bundle.py", description=__doc__)
-    parser.add_class_arguments(ExportConfig)
-    config = ExportConfig(**vars(parser.instantiate(parser.parse_args(arguments))))
-    try:
-        facts = export(config)
-    except Im2LatexError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    never = unusable(load_bundle(config.out).tokenizer.vocab)
-    if never:
-        print(f"never written, since the grammar does not know them: {' '.join(never)}")
-    size = Path(config.out).stat().st_size / 1e6
-    print(f"{config.out}: {facts['name']}, {facts['parameters']} parameters, {size:.1f} MB; scripted = eager")
-    return 0
+    return run_command(ExportConfig, _run, arguments, name="export_bundle.py", usage=__doc__)
 
 
 if __name__ == "__main__":

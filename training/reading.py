@@ -6,7 +6,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -55,7 +55,7 @@ def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, f
     readings = _resume(file, run)
     count = len(pictures.names)
     waiting = [place for place in range(count) if place not in readings.by_place]
-    with file.open("a", encoding="utf-8") as stream, _progress(count, count - len(waiting)) as bar:
+    with file.open("a", encoding="utf-8") as stream, progress(None, count, count - len(waiting)) as bar:
         commit = current_commit()
         if commit not in readings.commits:
             readings.commits.append(commit)
@@ -131,8 +131,10 @@ def _cells(data: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def _progress(count: int, done: int) -> "tqdm[Any]":
-    """A bar with the time left; where nobody watches, a line in two minutes."""
+def progress(places: Iterable[int] | None, count: int, done: int = 0) -> "tqdm[Any]":
+    """A bar with the time left, over `places` or moved by hand; where nobody watches, a line in two minutes."""
     watched = sys.stderr.isatty()
     interval = 0.5 if watched else 120  # seconds
-    return tqdm(desc="reading", total=count, initial=done, unit=" formulas", smoothing=0.05, mininterval=interval)
+    return tqdm(
+        places, desc="reading", total=count, initial=done, unit=" formulas", smoothing=0.05, mininterval=interval
+    )

@@ -76,3 +76,12 @@ def picture_url() -> Iterator[str]:
         threading.Thread(target=other.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{other.server_address[1]}/formula.png"
         other.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, for the tests of one file."""
+    from api_server.tests.browser import running_chromium  # needs a library that only these tests use
+
+    with running_chromium() as browser:
+        yield browser

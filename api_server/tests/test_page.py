@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from api_server.tests.browser import fulfil, hand_over, open_page, running_chromium, wait_until
+from api_server.tests.browser import fulfil, hand_over, open_page, wait_until
 from api_server.tests.fakes import picture
 
 pytestmark = pytest.mark.needs_browser
@@ -22,12 +22,6 @@ ANSWER = {
     "model": "fake",
     "seconds": 0.1,
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,17 +7,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from api_server.page import STATIC
-from api_server.tests.browser import fulfil, hand_over, open_page, running_chromium, wait_until
+from api_server.tests.browser import fulfil, hand_over, open_page, wait_until
 from api_server.tests.fakes import picture
 from api_server.tests.test_page import ANSWER, READ, TOKENS, answer_with, read_one
 
 pytestmark = pytest.mark.needs_browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with running_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

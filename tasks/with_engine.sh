@@ -7,6 +7,8 @@ export DOCKER_HOST=unix://$work/docker.sock
 
 stop_engine() {
     [ -z "${engine:-}" ] || { kill "$engine" && wait "$engine"; } 2>/dev/null || true
+    # The engine leaves the network namespace of its containers mounted.
+    awk -v under="$work/" 'index($2, under) == 1 { print $2 }' /proc/mounts | xargs --no-run-if-empty umount --lazy
     rm -rf "$work"
 }
 trap stop_engine EXIT

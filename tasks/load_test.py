@@ -60,8 +60,8 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * cuts[place - 1], 1) for name, place in (("p50", 50), ("p95", 95), ("p99", 99))}
 
 
-def load_requests() -> list[bytes]:
-    """A whole HTTP request for every picture of the small set."""
+def load_requests(most: int | None = None) -> list[bytes]:
+    """A whole HTTP request for every picture of the small set, or for as many of its smallest files."""
     requests = []
     for path in sorted(PICTURES.glob("*.parquet")):
         for data in pq.read_table(path, columns=["image"])["image"].to_pylist():
@@ -69,7 +69,7 @@ def load_requests() -> list[bytes]:
             body = b"--%s\r\n%s\r\n\r\n%s\r\n--%s--\r\n" % (BOUNDARY, disposition, data, BOUNDARY)
             head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % len(body)
             requests.append(head + b"Content-Type: multipart/form-data; boundary=%s\r\n\r\n" % BOUNDARY + body)
-    return requests
+    return sorted(requests, key=len)[:most] if most else requests
 
 
 class Server:
@@ -232,8 +232,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="for each number of clients")
     parser.add_argument("--overload-seconds", type=float, default=60)
     parser.add_argument("--requests", type=int, default=20_000, help="for the memory")
+    parser.add_argument("--smallest", type=int, metavar="N", help="ask with the N smallest pictures only")
     arguments = parser.parse_args()
-    requests = load_requests()
+    requests = load_requests(arguments.smallest)
     for name in arguments.parts:
         server = Server(arguments.cores)
         try:

@@ -23,7 +23,7 @@ class Decoder(nn.Module):
     def __init__(self, model: nn.Module, max_tokens: int, grammar: Grammar, length_penalty: float = 1.0) -> None:
         """`length_penalty`: a beam's score is its log-probability divided by (tokens ** length_penalty)."""
         super().__init__()
-        self.model: Any = model  # a formula model: encode, start, step
+        self.model: Any = model  # a formula model: encode, start, step, attend, features
         self.mask: Any = GrammarMask(grammar)
         self.max_tokens = max_tokens
         self.length_penalty = length_penalty
@@ -88,6 +88,22 @@ class Decoder(nn.Module):
         order = (totals / length.float().pow(self.length_penalty)).argsort(dim=1, descending=True)
         rows = (order + first.unsqueeze(1)).view(-1)
         return token_ids[rows, 1:].view(batch, beam, -1), log_probs[rows, 1:].view(batch, beam, -1)
+
+    @torch.jit.export
+    def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:
+        """Where the model looked for each of `token_ids` (B, T), which `forward` gave: (B, T, h, w), a map sums to 1.
+
+        One pass over the finished formula: reading itself keeps no attention, and is as quick as without.
+        """
+        before = torch.cat([torch.full_like(token_ids[:, :1], self.bos), token_ids[:, :-1]], dim=1)
+        weights: Tensor = self.model.attend(images, before)
+        return weights
+
+    @torch.jit.export
+    def features(self, images: Tensor) -> Tensor:
+        """What the encoder's convolutions make of images: maps (B, C, h, w)."""
+        maps: Tensor = self.model.features(images)
+        return maps
 
     def _greedy(self, images: Tensor) -> tuple[Tensor, Tensor]:
         batch, device = images.shape[0], images.device

@@ -1,4 +1,20 @@
-"""Formula models: all speak encode, decode, start and step, so that one decoder and one trainer serve them."""
+"""Formula models: all speak six words, so that one decoder, one trainer and one set of pictures serve them.
+
+`images` (B, 1, H, W) are ink 1 on paper 0. `token_ids` (B, T) begin with BOS.
+
+- `encode(images) -> memory (B, S, D)`
+- `decode(token_ids, memory) -> logits (B, T, V)` of the token after each of `token_ids`: teacher forcing.
+- `start(memory) -> state`, a list of tensors, batch first.
+- `step(token_ids (B,), state) -> logits (B, V), state`; equals `decode`, token by token.
+- `attend(images, token_ids) -> weights (B, T, h, w)`: where the model looks for the token after each of `token_ids`,
+  teacher forced: a map a token over its own grid of the images; each map is not negative and sums to 1, in float32.
+  Row 0 of the grid is the top of the images, column 0 their left, and its cells cover the images evenly. A model with
+  several layers or heads gives their mean. It costs one pass; `encode`, `decode` and `step` keep no attention.
+- `features(images) -> maps (B, C, h, w)`: what the convolutions make of the images, before anything recurrent and
+  before positions; for people to look at.
+
+All of them can be scripted.
+"""
 
 from im2latex.models.resnet_transformer import ResNetTransformer, ResNetTransformerConfig
 

@@ -28,7 +28,7 @@ class ResNetTransformerConfig:
 
 
 class ResNetTransformer(nn.Module):
-    """Speaks the words of every formula model: encode, decode, start, step."""
+    """Speaks the words of every formula model: encode, decode, start, step, attend, features."""
 
     def __init__(self, config: ResNetTransformerConfig, vocab_size: int) -> None:
         super().__init__()
@@ -52,13 +52,7 @@ class ResNetTransformer(nn.Module):
 
     def encode(self, images: Tensor) -> Tensor:
         """Images (B, 1, H, W), ink 1 on paper 0, to a memory (B, S, D); S = ceil(H / 8) * ceil(W / 8), row by row."""
-        features = self.trunk(images).permute(0, 2, 3, 1)  # (B, H / 8, W / 8, C)
-        height, width = features.shape[1], features.shape[2]
-        grid = self.memory_projection(features)  # (B, H / 8, W / 8, D)
-        grid = self.memory_norm(grid) + positions_2d(height, width, self.d_model, images.device).to(
-            grid.dtype
-        )
-        memory: Tensor = grid.reshape(images.shape[0], height * width, self.d_model)
+        memory: Tensor = self._grid(images).flatten(1, 2)
         return memory
 
     def decode(self, token_ids: Tensor, memory: Tensor) -> Tensor:
@@ -89,6 +83,31 @@ class ResNetTransformer(nn.Module):
             )
             after += [past_k, past_v, memory_k, memory_v]
         return self._logits(hidden).squeeze(1), after
+
+    def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:
+        """Where the model looks (B, T, H / 8, W / 8) for the token after each of `token_ids`: the layers' mean."""
+        grid = self._grid(images)  # (B, H / 8, W / 8, D)
+        memory = grid.flatten(1, 2)  # (B, S, D)
+        hidden = self._embed(token_ids, 0)  # (B, T, D)
+        looks: list[Tensor] = []
+        for layer in self.layers:
+            memory_k, memory_v = layer.project_memory(memory)
+            hidden, weights = layer.attend(hidden, memory_k, memory_v)  # (B, T, S)
+            looks.append(weights)
+        mean = torch.stack(looks).mean(0)  # (B, T, S)
+        return mean.view(images.shape[0], token_ids.shape[1], grid.shape[1], grid.shape[2])
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the trunk makes of images: (B, C, H / 8, W / 8), before projection and positions."""
+        found: Tensor = self.trunk(images)
+        return found
+
+    def _grid(self, images: Tensor) -> Tensor:
+        features = self.trunk(images).permute(0, 2, 3, 1)  # (B, H / 8, W / 8, C)
+        grid = self.memory_norm(self.memory_projection(features))  # (B, H / 8, W / 8, D)
+        positions = positions_2d(grid.shape[1], grid.shape[2], self.d_model, images.device)
+        placed: Tensor = grid + positions.to(grid.dtype)
+        return placed
 
     def _embed(self, token_ids: Tensor, position: int) -> Tensor:
         embedded: Tensor = self.embedding(token_ids) * math.sqrt(self.d_model)  # (B, T, D)

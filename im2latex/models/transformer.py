@@ -40,6 +40,15 @@ class DecoderLayer(nn.Module):
         attended = F.scaled_dot_product_attention(q, past_k, past_v)
         return self._after_self_attention(hidden, attended, memory_k, memory_v), past_k, past_v
 
+    def attend(self, hidden: Tensor, memory_k: Tensor, memory_v: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` gives, and where it looked: weights (B, T, S), the mean of the heads; a row sums to 1."""
+        q, k, v = self._self_qkv(hidden)
+        attended = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        asking = self._memory_q(hidden + self.self_out(self._join(attended)))  # (B, heads, T, D / heads)
+        scores = asking @ memory_k.transpose(2, 3) * asking.shape[3] ** -0.5
+        weights = scores.float().softmax(-1).mean(1)
+        return self._after_self_attention(hidden, attended, memory_k, memory_v), weights
+
     def project_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values (B, heads, S, D / heads) of the memory (B, S, D): done once a picture, not once a token."""
         k, v = self.memory_kv(memory).chunk(2, dim=-1)
@@ -53,11 +62,13 @@ class DecoderLayer(nn.Module):
         self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor
     ) -> Tensor:
         hidden = hidden + self._drop(self.self_out(self._join(attended)))
-        q = self._split(self.memory_q(self.memory_norm(hidden)))
-        seen = F.scaled_dot_product_attention(q, memory_k, memory_v)
+        seen = F.scaled_dot_product_attention(self._memory_q(hidden), memory_k, memory_v)
         hidden = hidden + self._drop(self.memory_out(self._join(seen)))
         inner = F.gelu(self.expand(self.feedforward_norm(hidden)))
         return hidden + self._drop(self.contract(inner))
+
+    def _memory_q(self, hidden: Tensor) -> Tensor:
+        return self._split(self.memory_q(self.memory_norm(hidden)))
 
     def _drop(self, hidden: Tensor) -> Tensor:
         return F.dropout(hidden, self.dropout, self.training)

@@ -8,6 +8,7 @@ from im2latex.errors import ConfigError
 from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, ResNetTransformer, build_model
 from im2latex.models.resnet import ResNetTrunk
+from im2latex.models.transformer import DecoderLayer
 from im2latex.tokenizer import BOS, EOS, PAD
 
 VOCAB = 23
@@ -47,6 +48,40 @@ def test_step_equals_decode(model, images):
 
 def test_memory_has_one_cell_for_8_by_8_pixels(model, images):
     assert model.encode(images).shape == (3, 32 // 8 * 80 // 8, SMALL.d_model)
+
+
+def test_attention_is_one_map_a_token_over_the_picture(model, images):
+    token_ids = torch.randint(4, VOCAB, (3, 9), generator=torch.Generator().manual_seed(2))
+    maps = model.attend(images, token_ids)
+    assert maps.shape == (3, 9, 32 // 8, 80 // 8)
+    assert maps.min() >= 0
+    torch.testing.assert_close(maps.sum((2, 3)), torch.ones(3, 9))
+    later = token_ids.clone()
+    later[:, 5:] = 4
+    torch.testing.assert_close(model.attend(images, later)[:, :5], maps[:, :5])  # what is read later changes nothing
+    assert not torch.allclose(model.attend(images, later)[:, 5:], maps[:, 5:])
+
+
+def test_a_layer_tells_the_very_weights_that_it_reads_the_memory_with():
+    torch.manual_seed(0)
+    layer = DecoderLayer(8, heads=1, feedforward=16, dropout=0.0).eval()
+    torch.nn.init.eye_(layer.memory_out.weight)
+    torch.nn.init.zeros_(layer.contract.weight)  # so that what the memory adds can be seen behind the layer
+    hidden, keys, values = torch.randn(2, 5, 8), torch.randn(2, 1, 8, 8), torch.eye(8).expand(2, 1, 8, 8)
+    after, weights = layer.attend(hidden, keys, values)
+    torch.testing.assert_close(after, layer(hidden, keys, values))
+    torch.testing.assert_close(weights, after - layer(hidden, keys, torch.zeros_like(values)))
+
+
+def test_the_decoder_explains_what_it_has_read_scripted_or_not(model, images):
+    decoder = Decoder(model, SMALL.max_tokens, FREE).eval()
+    token_ids, _ = decoder(images)
+    maps = decoder.attend(images, token_ids)
+    with_bos = torch.cat([torch.full((3, 1), BOS), token_ids], 1)
+    torch.testing.assert_close(maps, model.attend(images, with_bos)[:, :-1])
+    scripted = torch.jit.script(decoder)
+    torch.testing.assert_close(scripted.attend(images, token_ids), maps)
+    assert scripted.features(images).shape == (3, 256, 32 // 8, 80 // 8)
 
 
 @pytest.mark.parametrize("beam", [1, 4])

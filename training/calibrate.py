@@ -5,12 +5,13 @@ python training/calibrate.py --bundle im2latex/bundles/default.pt --data data/pa
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from im2latex.bundle import Bundle, load_bundle, save_bundle
 from im2latex.calibration import (
@@ -26,10 +27,10 @@ from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
 from im2latex.metrics import without_spacing
 from im2latex.predictor import bundled_model
-from im2latex.tokenizer import EOS
+from im2latex.tokenizer import EOS, Tokenizer
 from training.command import run_command
 from training.labelled import LabelledPictures, LabelledSet
-from training.reading import progress
+from training.reading import chunks_of_like_sizes, progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,23 +63,46 @@ class Outcomes:
 
 
 def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
-    """Read pictures greedily and compare; those whose label is no formula are left out."""
+    """Read pictures greedily, those of one size together, and compare; those whose label is no formula are left out."""
     outcomes = Outcomes()
     count = len(pictures.names)
-    for place in progress(range(count), count):
+    with progress(None, count) as bar:
+        for chunk in chunks_of_like_sizes(range(count), pictures.read):
+            for references, images in _of_one_size(bundle, pictures, chunk):
+                with torch.inference_mode():
+                    token_ids, log_probs = bundle.decoder(images, 1)
+                for reference, ids, logs in zip(references, token_ids.tolist(), log_probs.tolist(), strict=True):
+                    _add(outcomes, reference, bundle.tokenizer, ids, logs)
+            bar.update(len(chunk))
+    return outcomes
+
+
+def _of_one_size(
+    bundle: Bundle, pictures: LabelledPictures, places: Sequence[int]
+) -> Iterator[tuple[list[list[str]], Tensor]]:
+    """The references and images (B, 1, H, W) of those places that show a formula, a batch a size."""
+    by_size: dict[torch.Size, list[tuple[list[str], Tensor]]] = {}
+    for place in places:
         try:
             reference = canonicalize(pictures.formulas[place])
         except FormulaError:
             continue
         image = prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
-        with torch.inference_mode():
-            token_ids, log_probs = bundle.decoder(image.unsqueeze(0), 1)
-        chosen = log_probs[0].tolist()
-        tokens = [bundle.tokenizer.vocab[token_id] for token_id in token_ids[0].tolist() if token_id != EOS]
-        outcomes.formulas.append(chosen)
-        outcomes.are_right.append(without_spacing(tokens) == without_spacing(reference))
-        outcomes.tokens.append(list(zip(chosen, right_tokens(tokens, reference), strict=False)))
-    return outcomes
+        by_size.setdefault(image.shape, []).append((reference, image))
+    for members in by_size.values():
+        yield [reference for reference, _ in members], torch.stack([image for _, image in members])
+
+
+def _add(
+    outcomes: Outcomes, reference: Sequence[str], tokenizer: Tokenizer, ids: Sequence[int], logs: Sequence[float]
+) -> None:
+    """Add one reading, cut after its end."""
+    length = ids.index(EOS) if EOS in ids else len(ids)
+    tokens = [tokenizer.vocab[token_id] for token_id in ids[:length]]
+    chosen = list(logs[: length + 1])
+    outcomes.formulas.append(chosen)
+    outcomes.are_right.append(without_spacing(tokens) == without_spacing(reference))
+    outcomes.tokens.append(list(zip(chosen, right_tokens(tokens, reference), strict=False)))
 
 
 def right_tokens(tokens: Sequence[str], reference: Sequence[str]) -> list[bool]:

@@ -60,7 +60,7 @@ def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, f
         if commit not in readings.commits:
             readings.commits.append(commit)
             _append(stream, {"commit": commit})
-        for chunk in _chunks(waiting, pictures.read):
+        for chunk in chunks_of_like_sizes(waiting, pictures.read):
             started = time.perf_counter()
             found = read_sources(predictor, [pictures.read(place) for place in chunk], beam)
             seconds = time.perf_counter() - started
@@ -114,7 +114,7 @@ def _append(stream: TextIO, record: dict[str, Any]) -> None:
     stream.flush()
 
 
-def _chunks(places: Sequence[int], read: Callable[[int], bytes]) -> list[list[int]]:
+def chunks_of_like_sizes(places: Sequence[int], read: Callable[[int], bytes]) -> list[list[int]]:
     """The places in chunks of pictures of like sizes, in an order that is random, but the same each time."""
     ordered = sorted(places, key=lambda place: (_cells(read(place)), place))
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]

@@ -85,7 +85,10 @@ class ResNetTransformer(nn.Module):
         return self._logits(hidden).squeeze(1), after
 
     def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:
-        """Where the model looks (B, T, H / 8, W / 8) for the token after each of `token_ids`: the layers' mean."""
+        """Where the model looks (B, T, H / 8, W / 8) for the token after each of `token_ids`.
+
+        The mean of all heads and layers but the first layer, which looks about before it knows what it looks for.
+        """
         grid = self._grid(images)  # (B, H / 8, W / 8, D)
         memory = grid.flatten(1, 2)  # (B, S, D)
         hidden = self._embed(token_ids, 0)  # (B, T, D)
@@ -94,7 +97,7 @@ class ResNetTransformer(nn.Module):
             memory_k, memory_v = layer.project_memory(memory)
             hidden, weights = layer.attend(hidden, memory_k, memory_v)  # (B, T, S)
             looks.append(weights)
-        mean = torch.stack(looks).mean(0)  # (B, T, S)
+        mean = torch.stack(looks[min(1, len(looks) - 1) :]).mean(0)  # (B, T, S)
         return mean.view(images.shape[0], token_ids.shape[1], grid.shape[1], grid.shape[2])
 
     def features(self, images: Tensor) -> Tensor:

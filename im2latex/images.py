@@ -48,6 +48,25 @@ class ImageSpec:
     """Thick strokes never shrink a picture further than this."""
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a prepared tensor lies on the upright picture that it was made of."""
+
+    left: int
+    top: int
+    """Its corner, in px of the picture as it was scaled."""
+    across: float
+    down: float
+    """Px of the picture to one of the tensor."""
+    width: int
+    height: int
+    """Of the picture, in its own px."""
+
+    def to_picture(self, x: float, y: float) -> tuple[float, float]:
+        """The point of the picture, in px from its left and top, where a point of the tensor lies."""
+        return (x + self.left) * self.across, (y + self.top) * self.down
+
+
 def open_image(source: bytes | str | Path | Image.Image, max_pixels: int = ImageSpec.max_pixels) -> Image.Image:
     """Read the first frame of a picture, turned upright; `source` is a file's bytes, its path, or a PIL image.
 
@@ -76,6 +95,11 @@ def prepare(image: Image.Image, spec: ImageSpec) -> torch.Tensor:
 
     Raises ImageError when the picture shows nothing.
     """
+    return prepare_placed(image, spec)[0]
+
+
+def prepare_placed(image: Image.Image, spec: ImageSpec) -> tuple[torch.Tensor, Placement]:
+    """What `prepare` gives, and where it lies on the picture."""
     ink = to_ink(image)
     box = ink_box(ink)
     factor = min(shrink_factor(ink.crop(box), spec.min_factor), fitting_factor(box, spec))
@@ -84,8 +108,11 @@ def prepare(image: Image.Image, spec: ImageSpec) -> torch.Tensor:
         ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
         box = ink_box(ink)
     left, top, right, bottom = box
-    margin = spec.margin
-    return pad_to_multiple(ink.crop((left - margin, top - margin, right + margin, bottom + margin)), spec.multiple)
+    left, top, right, bottom = left - spec.margin, top - spec.margin, right + spec.margin, bottom + spec.margin
+    placement = Placement(
+        left, top, image.width / ink.width, image.height / ink.height, image.width, image.height
+    )
+    return pad_to_multiple(ink.crop((left, top, right, bottom)), spec.multiple), placement
 
 
 def to_grey(image: Image.Image) -> Image.Image:

@@ -1,8 +1,8 @@
 """Predictor: pictures in, LaTeX with its confidence out; what the command and the server run."""
 
 from collections import defaultdict
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,14 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from im2latex.bundle import Bundle, load_bundle
-from im2latex.errors import ImageError
-from im2latex.images import open_image, prepare
+from im2latex.errors import BundleError, ImageError
+from im2latex.explanation import Attention, Explanation, Map
+from im2latex.images import open_image, prepare, prepare_placed
 from im2latex.latex.output import to_latex
+from im2latex.prediction import Alternative, Prediction, ReadToken
 from im2latex.tokenizer import BOS, EOS, PAD, UNK
+
+__all__ = ["Alternative", "ImageSource", "Prediction", "Predictor", "ReadToken", "bundled_model"]
 
 DEFAULT_BUNDLE = "default.pt"
 """The file in im2latex/bundles that ships."""
@@ -26,49 +30,25 @@ MAX_BATCH_PIXELS = 2**20
 NO_FORMULA = -1e8
 """A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
 
+ATTENTION_PIXELS = MAX_BATCH_PIXELS // 4
+"""So many are explained together: attention takes tokens times cells, for every head."""
+
 ImageSource = bytes | str | Path | Image.Image
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """Another reading of the same picture."""
-
-    latex: str
-    tokens: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class ReadToken:
-    """A token as it is read, with its confidence."""
-
-    token: str
-    confidence: float
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What was read in one picture."""
-
-    latex: str
-    """As a person writes it."""
-    tokens: str
-    """The canonical tokens, separated by single spaces."""
-    confidence: float
-    """The probability, 0..1, that the formula is exactly right, spacing aside, if the bundle is calibrated.
-
-    If it is not: the geometric mean of the model's probabilities for its tokens and the end, which orders predictions
-    well, but is higher than that probability.
-    """
-    token_confidences: list[float]
-    """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
-    alternatives: list[Alternative] = field(default_factory=list)
-    """Other readings that the beam found, best first; as many as were asked for, or fewer."""
 
 
 def bundled_model() -> Path:
     """Where the model that ships with the library lies."""
     return Path(__file__).parent / "bundles" / DEFAULT_BUNDLE
+
+
+def batches_of_one_size(images: Sequence[Tensor], most_pixels: int) -> Iterator[list[int]]:
+    """The places of images of one shape, as many at a time as have this many pixels together, but at least one."""
+    places_of_shape: dict[torch.Size, list[int]] = defaultdict(list)
+    for place, image in enumerate(images):
+        places_of_shape[image.shape].append(place)
+    for shape, places in places_of_shape.items():
+        count = max(1, most_pixels // shape.numel())
+        yield from (places[start : start + count] for start in range(0, len(places), count))
 
 
 class Predictor:
@@ -106,17 +86,42 @@ class Predictor:
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of one size run together, unpadded."""
-        places_of_size: dict[torch.Size, list[int]] = defaultdict(list)
-        for place, image in enumerate(images):
-            places_of_size[image.shape].append(place)
         predictions: dict[int, Prediction] = {}
-        for size, places in places_of_size.items():
-            batch_size = max(1, MAX_BATCH_PIXELS // size.numel())
-            for start in range(0, len(places), batch_size):
-                batch = places[start : start + batch_size]
-                found = self._read(torch.stack([images[place] for place in batch]), beam, alternatives)
-                predictions.update(zip(batch, found, strict=True))
+        for places in batches_of_one_size(images, MAX_BATCH_PIXELS):
+            found = self._read(torch.stack([images[place] for place in places]), beam, alternatives)
+            predictions.update(zip(places, found, strict=True))
         return [predictions[place] for place in range(len(images))]
+
+    @property
+    def can_explain(self) -> bool:
+        """Whether the model can say where it looked; bundles that were exported by older versions cannot."""
+        return hasattr(self.bundle.decoder, "attend")
+
+    def explain(self, image: ImageSource, beam: int = 1) -> Explanation:
+        """Read a picture and say where the model looked for each token; BundleError where `can_explain` is false."""
+        upright = open_image(image, self.bundle.spec.max_pixels)
+        prepared, placement = prepare_placed(upright, self.bundle.spec)
+        prediction = self.predict_prepared([prepared], beam)[0]
+        attention = Attention(self.attend([prepared], [prediction.tokens])[0], prepared, placement)
+        return Explanation(upright, prediction, attention, attention.boxes())
+
+    def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> list[Map]:
+        """Where the model looks in each prepared image for each token of its formula: maps (T, h, w), which sum to 1.
+
+        Formulas are canonical tokens, as in `Prediction.tokens`: what was read, or what it might be instead.
+        """
+        if not self.can_explain:
+            raise BundleError(f"the model {self.name} cannot say where it looked: export its bundle again")
+        token_ids = [self.bundle.tokenizer.encode(formula.split()) for formula in formulas]
+        decoder: Any = self.bundle.decoder
+        maps: dict[int, Map] = {}
+        for places in batches_of_one_size(images, ATTENTION_PIXELS):
+            longest = max(1, *(len(token_ids[place]) for place in places))
+            padded = torch.tensor([token_ids[place] + [PAD] * (longest - len(token_ids[place])) for place in places])
+            with torch.inference_mode():
+                found = decoder.attend(torch.stack([images[place] for place in places]), padded)
+            maps.update({place: row[: len(token_ids[place])].numpy() for place, row in zip(places, found, strict=True)})
+        return [maps[place] for place in range(len(images))]
 
     def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
         """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does."""
@@ -142,7 +147,7 @@ class Predictor:
         image = Image.new("L", (96, 32), 255)
         ImageDraw.Draw(image).text((8, 8), "x + 1", fill=0)
         for _ in range(3):
-            self.predict(image)
+            self.explain(image) if self.can_explain else self.predict(image)
 
     def _prepare(self, source: ImageSource, place: int, count: int) -> Tensor:
         try:

@@ -1,0 +1,40 @@
+"""What is said of a picture: its LaTeX, how sure the model is, and what else it may be."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """Another reading of the same picture."""
+
+    latex: str
+    tokens: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ReadToken:
+    """A token as it is read, with its confidence."""
+
+    token: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was read in one picture."""
+
+    latex: str
+    """As a person writes it."""
+    tokens: str
+    """The canonical tokens, separated by single spaces."""
+    confidence: float
+    """The probability, 0..1, that the formula is exactly right, spacing aside, if the bundle is calibrated.
+
+    If it is not: the geometric mean of the model's probabilities for its tokens and the end, which orders predictions
+    well, but is higher than that probability.
+    """
+    token_confidences: list[float]
+    """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
+    alternatives: list[Alternative] = field(default_factory=list)
+    """Other readings that the beam found, best first; as many as were asked for, or fewer."""

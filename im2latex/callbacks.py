@@ -1,4 +1,4 @@
-"""What a run shows while it trains: samples per second, and sheets of what the model reads."""
+"""What a run shows while it trains: samples per second, its curves, and sheets of what the model reads."""
 
 import time
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytorch_lightning as lightning
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import WandbLogger
 
+from im2latex.curves import draw_curves
 from im2latex.data.dataset import FormulaBatch
 from im2latex.lit_model import LitModel, Pairs
 from im2latex.visualize import draw_sheet, image_of
@@ -47,6 +48,25 @@ class Throughput(Callback):
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
         self._samples = 0
+
+
+class Curves(Callback):
+    """Losses and scores so far, as `curves.png` in the run's folder: drawn before each validation and at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._draw(trainer)
+
+    def on_train_end(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:
+        self._draw(trainer)
+
+    def _draw(self, trainer: lightning.Trainer) -> None:
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.save()
+            draw_curves(self.folder, self.folder / "curves.png")
 
 
 class SamplePredictions(Callback):

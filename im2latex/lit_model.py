@@ -20,11 +20,12 @@ from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, build_model
+from im2latex.models import ModelConfig, Penalises, describe_model, read_model
 from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
 from im2latex.tokenizer import EOS, PAD, Tokenizer
 
-ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias")  # a row a token
+ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias", "model.output.weight", "model.output.bias")
+"""Parameters with a row a token, in whichever models have them."""
 Pairs = list[tuple[list[str], list[str]]]
 
 
@@ -37,7 +38,7 @@ class LitModel(lightning.LightningModule):
         super().__init__()
         self.save_hyperparameters(
             {
-                "model": asdict(model),
+                "model": describe_model(model),
                 "optimizer": asdict(optimizer),
                 "vocab": vocab,
                 "spec": asdict(spec),
@@ -46,7 +47,7 @@ class LitModel(lightning.LightningModule):
         )
         self.model_config, self.optimizer_config, self.spec, self.seed = model, optimizer, spec, seed
         self.tokenizer = Tokenizer(vocab)
-        self.model = build_model(model, len(vocab)).to(memory_format=torch.channels_last)
+        self.model: Any = model.build(len(vocab)).to(memory_format=torch.channels_last)
         self._decoder = [
             Decoder(self.model, model.max_tokens, Grammar.of(vocab, end=EOS, pad=PAD))
         ]  # in a list: its parameters are the model's, not more
@@ -63,7 +64,7 @@ class LitModel(lightning.LightningModule):
                 f"{Path(path).name} is no checkpoint of training/run_experiment.py: {error}"
             ) from error
         module = cls(
-            ModelConfig(**kept["model"]),
+            read_model(kept["model"]),
             OptimizerConfig(**kept["optimizer"]),
             kept["vocab"],
             ImageSpec(**kept["spec"]),
@@ -97,15 +98,23 @@ class LitModel(lightning.LightningModule):
         return self._decoder[0].to(self.device)  # the tables of its grammar are not among the model's own
 
     def teacher_forced_loss(self, images: Tensor, token_ids: Tensor, label_smoothing: float) -> Tensor:
-        """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count."""
+        """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count.
+
+        While training, the loss that a model has of its own is added.
+        """
         memory = self.model.encode(images)  # (B, S, D)
-        logits = self.model.decode(token_ids[:, :-1], memory)  # (B, T - 1, V)
-        return F.cross_entropy(
+        penalty: Tensor | float = 0.0
+        if self.training and isinstance(self.model, Penalises):
+            logits, penalty = self.model.decode_and_penalise(token_ids[:, :-1], memory)
+        else:
+            logits = self.model.decode(token_ids[:, :-1], memory)  # (B, T - 1, V)
+        cross_entropy = F.cross_entropy(
             logits.flatten(0, 1).float(),
             token_ids[:, 1:].flatten(),
             ignore_index=PAD,
             label_smoothing=label_smoothing,
         )
+        return cross_entropy + penalty
 
     def on_train_batch_start(self, batch: FormulaBatch, batch_idx: int) -> None:
         """Dropout depends on seed, step and rank only, so that a resumed run goes on exactly."""

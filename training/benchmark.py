@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig
+from im2latex.models import ModelConfig, ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer
 from im2latex.precision import fast_precision
 
@@ -27,7 +27,7 @@ MEDIAN_HEIGHT, MEDIAN_WIDTH, MEAN_TOKENS = (
     58,
 )  # px, px, tokens: IM2LATEX-100K in the official look, halved
 
-DEFAULT_MODEL, DEFAULT_OPTIMIZER = ModelConfig(), OptimizerConfig()
+DEFAULT_MODEL, DEFAULT_OPTIMIZER = ResNetTransformerConfig(), OptimizerConfig()
 
 
 @dataclass(frozen=True)

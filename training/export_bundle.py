@@ -20,6 +20,7 @@ from im2latex.errors import BundleError, ConfigError
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
+from im2latex.models import describe_model
 from training.command import run_command
 from training.labelled import open_packed
 from training.provenance import current_commit
@@ -102,8 +103,8 @@ def gather_facts(config: ExportConfig, module: LitModel) -> dict[str, Any]:
     """What `im2latex info` prints, without the counts that save_bundle adds."""
     commit = current_commit()
     return {
-        "name": config.name or f"resnet-transformer-{commit}",
-        "model": asdict(module.model_config),
+        "name": config.name or f"{module.model_config.name.replace('_', '-')}-{commit}",
+        "model": describe_model(module.model_config),
         "spec": asdict(module.spec),
         "trained_on": config.trained_on,
         "scores": [read_scores(Path(path)) for path in config.scores],

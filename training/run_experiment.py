@@ -1,7 +1,11 @@
 """Train a formula model: fit, test, say where the checkpoint is. With no flags: on the small set in the repository.
 
 python training/run_experiment.py --data.path data/packed --trainer.max_epochs 10
+python training/run_experiment.py --model cnn_lstm --model.units 256    (another model; its sizes after its name)
 python training/run_experiment.py --resume runs/NAME/last.ckpt          (goes on exactly where it stopped)
+
+A running training takes signals, after the step it is at: SIGINT (Ctrl-C) saves, validates and goes on; SIGTERM saves,
+validates and stops; SIGUSR1 stops; the same signal again before it acts takes it back.
 """
 
 import logging
@@ -18,15 +22,16 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
-from im2latex.callbacks import SamplePredictions, Throughput
+from im2latex.callbacks import Curves, SamplePredictions, Throughput
 from im2latex.data.augment import Augment, AugmentConfig
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.errors import Im2LatexError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig
+from im2latex.models import KINDS, ModelConfig, ResNetTransformerConfig, describe_model
 from im2latex.optimizers import OptimizerConfig
 from im2latex.precision import fast_precision
+from im2latex.signals import Signals
 
 log = logging.getLogger("run_experiment")
 
@@ -51,15 +56,19 @@ class TrainerConfig:
     limit_val_batches: int | float = 1.0
     limit_test_batches: int | float = 1.0
     checkpoint_every_n_steps: int = 200
+    """last.ckpt is written anew so often."""
+    checkpoint_every_n_epochs: int | None = None
+    """Also keep a checkpoint of every so many epochs, epoch-NNN.ckpt."""
     log_every_n_steps: int = 10
     compile: bool = False
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The whole configuration of a run; saved in its checkpoints and as config.json in its folder."""
+    """The whole configuration of a run; saved in its checkpoints and in hparams.yaml beside its curves."""
 
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelConfig = field(default_factory=ResNetTransformerConfig)
+    """resnet_transformer, cnn_lstm, cnn_gru, i2l_strips or i2l_nopool; its sizes are flags like --model.d_model."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -73,48 +82,79 @@ class Experiment:
     init: str | None = None
     """Checkpoint or bundle to take the weights from; optimizer, schedule and place in the data begin anew."""
     resume: str | None = None
-    """Checkpoint to go on from: weights, optimizer, schedule and place in the data."""
+    """Checkpoint to go on from: weights, optimizer, schedule and place in the data; auto: the last of this name, if
+    there is one, so that the same command begins and goes on."""
 
 
 def run(experiment: Experiment) -> dict[str, float]:
-    """Fit and test; returns the test scores of the best checkpoint."""
+    """Fit and test; returns the test scores of the best checkpoint, none if a signal stopped the fit."""
     folder = Path(experiment.out) / (experiment.name or datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
     lightning.seed_everything(experiment.seed, verbose=False)
     data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
     module = LitModel(
         experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed
     )
+    module.hparams["experiment"] = describe(experiment)
     if experiment.init:
         module.take_weights(experiment.init)
     if experiment.trainer.compile:
         module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
     best = ModelCheckpoint(folder, "best", monitor="val/edit_score", mode="max", enable_version_counter=False)
-    trainer = _build_trainer(experiment, folder, best)
-    trainer.fit(module, data, ckpt_path=experiment.resume, weights_only=True)
+    signals = Signals(folder / "last.ckpt")
+    trainer = _build_trainer(experiment, folder, best, signals)
+    trainer.fit(module, data, ckpt_path=_find_resume(experiment.resume, folder), weights_only=True)
     chosen = best.best_model_path or str(folder / "last.ckpt")
-    scores = trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[
-        0
-    ]
+    scores: dict[str, float] = {}
+    if not signals.has_stopped:
+        scores |= trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[0]
     if trainer.is_global_zero:
         print(f"checkpoint: {chosen}")
-    return dict(scores)
+    return scores
 
 
-def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) -> lightning.Trainer:
+def describe(experiment: Experiment) -> dict[str, Any]:
+    """The whole configuration as plain values, with the name of the model."""
+    return {**asdict(experiment), "model": describe_model(experiment.model)}
+
+
+def _find_resume(resume: str | None, folder: Path) -> str | None:
+    last = folder / "last.ckpt"
+    return resume if resume != "auto" else str(last) if last.is_file() else None
+
+
+def _build_callbacks(experiment: Experiment, folder: Path) -> list[Callback]:
     config = experiment.trainer
-    last = ModelCheckpoint(
-        folder, "last", every_n_train_steps=config.checkpoint_every_n_steps, enable_version_counter=False
-    )
     callbacks: list[Callback] = [
         EMAWeightAveraging(
             decay=experiment.optimizer.ema_decay, update_starting_at_step=experiment.optimizer.warmup_steps
         ),
-        last,
-        best,
+        ModelCheckpoint(
+            folder, "last", every_n_train_steps=config.checkpoint_every_n_steps, enable_version_counter=False
+        ),
         LearningRateMonitor("step"),
         Throughput(),
+        Curves(folder),
         SamplePredictions(folder),
     ]
+    if config.checkpoint_every_n_epochs is not None:
+        callbacks.append(
+            ModelCheckpoint(
+                folder,
+                "epoch-{epoch:03d}",
+                auto_insert_metric_name=False,
+                every_n_epochs=config.checkpoint_every_n_epochs,
+                save_on_train_epoch_end=True,
+                save_top_k=-1,
+                enable_version_counter=False,
+            )
+        )
+    return callbacks
+
+
+def _build_trainer(
+    experiment: Experiment, folder: Path, best: ModelCheckpoint, signals: Signals
+) -> lightning.Trainer:
+    config = experiment.trainer
     return lightning.Trainer(
         max_epochs=config.max_epochs,
         max_steps=config.max_steps,
@@ -132,7 +172,7 @@ def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint) 
         log_every_n_steps=config.log_every_n_steps,
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # the bucket sampler knows the ranks itself
-        callbacks=callbacks,
+        callbacks=[*_build_callbacks(experiment, folder), best, signals],
         logger=_build_loggers(experiment, folder),
     )
 
@@ -150,7 +190,7 @@ def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
             WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline")
         )
     for logger in loggers:
-        logger.log_hyperparams(asdict(experiment))
+        logger.log_hyperparams(describe(experiment))
     return loggers
 
 
@@ -159,8 +199,21 @@ def parse(arguments: list[str]) -> Experiment:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--config", action="config")
     parser.add_class_arguments(Experiment, as_positional=False)
-    values: Any = parser.instantiate(parser.parse_args(arguments))
+    values: Any = parser.instantiate(parser.parse_args(name_classes(arguments)))
     return Experiment(**{name: values[name] for name in Experiment.__dataclass_fields__})
+
+
+def name_classes(arguments: list[str]) -> list[str]:
+    """The arguments with the class of each model in place of its short name: jsonargparse chooses by class."""
+    classes = {name: kind.__name__ for name, kind in KINDS.items()}
+    named = list(arguments)
+    for place, argument in enumerate(arguments):
+        if argument == "--model" and place + 1 < len(arguments):
+            named[place + 1] = classes.get(arguments[place + 1], arguments[place + 1])
+        elif argument.startswith("--model="):
+            chosen = argument.removeprefix("--model=")
+            named[place] = f"--model={classes.get(chosen, chosen)}"
+    return named
 
 
 def main() -> None:

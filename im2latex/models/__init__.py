@@ -13,17 +13,30 @@
 - `features(images) -> maps (B, C, h, w)`: what the convolutions make of the images, before anything recurrent and
   before positions; for people to look at.
 
-All of them can be scripted.
+All of them can be scripted. A seventh word is spoken in training only, by models with a loss of their own:
+`decode_and_penalise(token_ids, memory) -> logits, loss` (protocol.py).
 """
 
+from im2latex.models.choice import KINDS, describe_model, read_model
+from im2latex.models.cnn_gru import CnnGru, CnnGruConfig
+from im2latex.models.cnn_lstm import CnnLstm, CnnLstmConfig
+from im2latex.models.i2l import I2L, I2LNoPoolConfig, I2LStripsConfig
+from im2latex.models.protocol import ModelConfig, Penalises
 from im2latex.models.resnet_transformer import ResNetTransformer, ResNetTransformerConfig
 
-ModelConfig = ResNetTransformerConfig
-
-
-def build_model(config: ModelConfig, vocab_size: int) -> ResNetTransformer:
-    """The model that a configuration describes, with fresh weights."""
-    return ResNetTransformer(config, vocab_size)
-
-
-__all__ = ["ModelConfig", "ResNetTransformer", "ResNetTransformerConfig", "build_model"]
+__all__ = [
+    "I2L",
+    "KINDS",
+    "CnnGru",
+    "CnnGruConfig",
+    "CnnLstm",
+    "CnnLstmConfig",
+    "I2LNoPoolConfig",
+    "I2LStripsConfig",
+    "ModelConfig",
+    "Penalises",
+    "ResNetTransformer",
+    "ResNetTransformerConfig",
+    "describe_model",
+    "read_model",
+]

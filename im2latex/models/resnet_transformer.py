@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,21 +10,25 @@ from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
 from im2latex.models.positions import positions_1d, positions_2d
+from im2latex.models.protocol import ModelConfig
 from im2latex.models.resnet import ResNetTrunk
 from im2latex.models.transformer import DecoderLayer
 
 
 @dataclass(frozen=True)
-class ResNetTransformerConfig:
+class ResNetTransformerConfig(ModelConfig):
     """Sizes of the model; the defaults make about 7 M parameters."""
 
+    name: ClassVar[str] = "resnet_transformer"
     trunk_blocks: tuple[int, int, int] = (2, 2, 1)
     d_model: int = 256
     heads: int = 4
     decoder_layers: int = 4
     feedforward: int = 1536
     dropout: float = 0.1
-    max_tokens: int = 256
+
+    def build(self, vocab_size: int) -> "ResNetTransformer":
+        return ResNetTransformer(self, vocab_size)
 
 
 class ResNetTransformer(nn.Module):

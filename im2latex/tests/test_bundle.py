@@ -14,18 +14,18 @@ from im2latex.decoding import Decoder
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, build_model
+from im2latex.models import ResNetTransformerConfig
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
 from im2latex.tokenizer import EOS, PAD, Tokenizer
 
 SPEC = ImageSpec(margin=5)
-SMALL = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12)
+SMALL = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12)
 
 
 @pytest.fixture
 def decoder() -> Decoder:
     torch.manual_seed(0)
-    return Decoder(build_model(SMALL, len(TOKENIZER)), SMALL.max_tokens, Grammar.of(TOKENIZER.vocab, EOS, PAD)).eval()
+    return Decoder(SMALL.build(len(TOKENIZER)), SMALL.max_tokens, Grammar.of(TOKENIZER.vocab, EOS, PAD)).eval()
 
 
 @pytest.fixture

@@ -6,19 +6,19 @@ import torch
 from im2latex.decoding import Decoder
 from im2latex.decoding.mask import MAX_DEPTH, GrammarMask
 from im2latex.latex.grammar import NEVER, Grammar
-from im2latex.models import ModelConfig, build_model
+from im2latex.models import ResNetTransformerConfig
 from im2latex.tests.test_grammar import GRAMMAR, TOKENIZER, walk
 from im2latex.tests.test_models import Scripted
 from im2latex.tokenizer import BOS, EOS, PAD
 
-SIZES = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=40)
+SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=40)
 IMAGES = torch.rand(4, 1, 32, 64, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture
 def decoder() -> Decoder:
     torch.manual_seed(0)
-    return Decoder(build_model(SIZES, len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
+    return Decoder(SIZES.build(len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
 
 
 def words(text: str) -> list[int]:

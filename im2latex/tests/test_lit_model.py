@@ -9,11 +9,11 @@ from im2latex.bundle import save_bundle
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig
+from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, warmup_cosine
 from im2latex.tokenizer import BOS, EOS, PAD
 
-TINY = ModelConfig(trunk_blocks=(1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
+TINY = ResNetTransformerConfig((1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
 VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 
 

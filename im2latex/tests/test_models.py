@@ -6,14 +6,14 @@ import torch
 from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, ResNetTransformer, build_model
+from im2latex.models import ResNetTransformer, ResNetTransformerConfig
 from im2latex.models.resnet import ResNetTrunk
 from im2latex.models.transformer import DecoderLayer
 from im2latex.tokenizer import BOS, EOS, PAD
 
 VOCAB = 23
 FREE = Grammar.free(VOCAB)
-SMALL = ModelConfig(
+SMALL = ResNetTransformerConfig(
     trunk_blocks=(1, 1, 1), d_model=32, heads=4, decoder_layers=2, feedforward=64, max_tokens=12
 )
 
@@ -21,7 +21,7 @@ SMALL = ModelConfig(
 @pytest.fixture
 def model() -> ResNetTransformer:
     torch.manual_seed(0)
-    return build_model(SMALL, VOCAB).eval()
+    return SMALL.build(VOCAB).eval()
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def images() -> torch.Tensor:
 
 
 def test_default_model_has_7_to_12_million_parameters():
-    count = sum(parameter.numel() for parameter in build_model(ModelConfig(), 500).parameters())
+    count = sum(parameter.numel() for parameter in ResNetTransformerConfig().build(500).parameters())
     assert 7e6 <= count <= 12e6
 
 
@@ -161,4 +161,4 @@ def test_trunk_takes_the_weights_of_torchvision():
 
 def test_contradicting_sizes_are_refused():
     with pytest.raises(ConfigError, match="divisible"):
-        build_model(ModelConfig(d_model=30, heads=4), VOCAB)
+        ResNetTransformerConfig(d_model=30, heads=4).build(VOCAB)

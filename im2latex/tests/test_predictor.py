@@ -17,7 +17,7 @@ from im2latex.decoding import Decoder
 from im2latex.errors import BundleError, ImageError
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, build_model
+from im2latex.models import ResNetTransformerConfig
 from im2latex.predictor import Prediction, Predictor
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
 from im2latex.tokenizer import EOS, PAD, UNK
@@ -108,8 +108,8 @@ def test_only_pictures_of_one_size_run_together_so_that_none_is_padded_for_anoth
 
 def test_a_batch_reads_what_single_pictures_read():
     torch.manual_seed(0)
-    sizes = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
-    reader = predictor_with(Decoder(build_model(sizes, len(TOKENIZER)), 9, Grammar.free(len(TOKENIZER))).eval())
+    sizes = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
+    reader = predictor_with(Decoder(sizes.build(len(TOKENIZER)), 9, Grammar.free(len(TOKENIZER))).eval())
     images = [picture(width, filled) for width in (40, 90, 41) for filled in (False, True)]
     together, alone = reader.predict_batch(images), [reader.predict(image) for image in images]
     assert [found.tokens for found in together] == [found.tokens for found in alone]
@@ -123,9 +123,9 @@ def test_the_beam_reaches_the_decoder(path):
 @pytest.fixture
 def reader() -> Predictor:
     torch.manual_seed(0)
-    sizes = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
+    sizes = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
     grammar = Grammar.of(TOKENIZER.vocab, EOS, PAD)
-    return predictor_with(Decoder(build_model(sizes, len(TOKENIZER)), 9, grammar).eval())
+    return predictor_with(Decoder(sizes.build(len(TOKENIZER)), 9, grammar).eval())
 
 
 def test_alternatives_are_other_formulas_as_many_as_asked_for(reader):

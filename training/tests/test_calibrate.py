@@ -7,7 +7,7 @@ from im2latex.bundle import load_bundle, save_bundle
 from im2latex.decoding import Decoder
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, build_model
+from im2latex.models import ResNetTransformerConfig
 from im2latex.predictor import Predictor
 from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tests.test_images import OFFICIAL
@@ -15,13 +15,13 @@ from im2latex.tests.tiny_decoder import TOKENIZER
 from im2latex.tokenizer import EOS, PAD
 from training.calibrate import main, right_tokens
 
-SIZES = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
+SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
 
 @pytest.fixture
 def files(tmp_path):
     torch.manual_seed(0)
-    decoder = Decoder(build_model(SIZES, len(TOKENIZER)), 8, Grammar.of(TOKENIZER.vocab, EOS, PAD))
+    decoder = Decoder(SIZES.build(len(TOKENIZER)), 8, Grammar.of(TOKENIZER.vocab, EOS, PAD))
     save_bundle(tmp_path / "model.pt", decoder, TOKENIZER, ImageSpec(), {"name": "tiny"})
     make_packed_set(tmp_path / "val", samples=6)
     return tmp_path

@@ -9,7 +9,7 @@ from im2latex.bundle import load_bundle, round_weights, save_bundle
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig
+from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig
 from im2latex.predictor import Predictor
 from im2latex.tests.packed_sets import make_packed_set
@@ -19,7 +19,7 @@ from training import export_bundle
 from training.export_bundle import main, prove_equal
 
 SPEC = ImageSpec(margin=6)
-SIZES = ModelConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
+SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
 
 @pytest.fixture

@@ -1,0 +1,30 @@
+"""Additive attention: a small network compares what is being written with every cell of the memory."""
+
+import torch
+from torch import Tensor, nn
+
+
+class AdditiveAttention(nn.Module):
+    """Soft attention (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.1.2)."""
+
+    def __init__(self, memory_channels: int, query_channels: int, units: int) -> None:
+        super().__init__()
+        self.of_memory = nn.Linear(memory_channels, units)
+        self.of_query = nn.Linear(query_channels, units, bias=False)
+        self.score = nn.Linear(units, 1, bias=False)
+
+    def project_memory(self, memory: Tensor) -> Tensor:
+        """Keys (B, S, units) of the memory (B, S, D): done once a picture, not once a token."""
+        keys: Tensor = self.of_memory(memory)
+        return keys
+
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """The part of the memory that the query (B, Q) looks at, (B, D), and weights (B, S) that sum to 1."""
+        mixed = torch.tanh(keys + self.of_query(query).unsqueeze(1))  # (B, S, units)
+        weights = self.score(mixed).squeeze(2).softmax(-1)
+        return weighted_mean(weights, memory), weights
+
+
+def weighted_mean(weights: Tensor, memory: Tensor) -> Tensor:
+    """The cells of the memory (B, S, D) by their weights (B, S): (B, D)."""
+    return torch.bmm(weights.unsqueeze(1).to(memory.dtype), memory).squeeze(1)

@@ -1,13 +1,14 @@
 """One file that holds a trained decoder and all it needs; the only file that says torch.jit.
 
-A bundle is a TorchScript archive with one more entry, JSON: format version, vocabulary, image spec and facts. Weights
-lie there in bfloat16, half the size; they are float32 again when loaded, and no arithmetic is done in bfloat16.
+A bundle is a TorchScript archive with one more entry, JSON: format version, vocabulary, image spec and facts; where it
+names single symbols: format version, kind, classes and facts. Weights lie there in bfloat16, half the size; they are
+float32 again when loaded, and no arithmetic is done in bfloat16.
 """
 
 import copy
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from im2latex.tokenizer import Tokenizer
 
 FORMAT = 1
 ENTRY = "im2latex.json"
+FORMULA, SYMBOL = "formula", "symbol"
+COMMANDS = {FORMULA: "im2latex predict", SYMBOL: "im2latex symbol"}
+"""What each kind of bundle is for."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,15 @@ class Bundle:
     """What a user may ask about the model: parameters, vocabulary size, trained on, scores, commit, ..."""
     calibration: Calibration | None = None
     """How its probabilities become confidences; None: they are told as they are."""
+
+
+@dataclass(frozen=True)
+class SymbolBundle:
+    """A network ready to name symbols: `classifier(images (B, 1, H, W)) -> probabilities (B, classes)`."""
+
+    classifier: nn.Module
+    classes: tuple[str, ...]
+    facts: dict[str, Any]
 
 
 def round_weights(decoder: nn.Module) -> nn.Module:
@@ -55,43 +68,76 @@ def save_bundle(
 
     Raises BundleError when TorchScript cannot express the decoder.
     """
-    path = Path(path)
-    counted = {"parameters": sum(weight.numel() for weight in decoder.parameters()), "vocabulary": len(tokenizer)}
-    about: dict[str, Any] = {"format": FORMAT, "vocab": tokenizer.vocab, "spec": asdict(spec)}
-    about["facts"] = {**counted, **facts}
+    about: dict[str, Any] = {"vocab": tokenizer.vocab, "spec": asdict(spec)}
+    about["facts"] = {**_count(decoder), "vocabulary": len(tokenizer), **facts}
     if calibration is not None:
         about["calibration"] = asdict(calibration)
-    extra = {ENTRY: json.dumps(about, ensure_ascii=False)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with _quiet_about_torchscript():
-        try:
-            scripted = torch.jit.script(round_weights(decoder))
-        except RuntimeError as error:
-            raise BundleError(f"TorchScript cannot express {type(decoder).__name__}: {error}") from error
-        torch.jit.save(scripted.to(torch.bfloat16), str(partial), _extra_files=extra)
-    partial.replace(path)
+    _save(Path(path), decoder, about)
 
 
 def load_bundle(path: str | Path) -> Bundle:
     """Read a bundle onto the CPU, in float32 and eval mode; raises BundleError when it is missing, damaged or newer."""
-    path = Path(path)
+    decoder, about = _load(Path(path), FORMULA, {"vocab", "spec", "facts"})
+    unknown = about["spec"].keys() - asdict(ImageSpec()).keys()
+    if unknown:
+        raise BundleError(f"{Path(path).name} has unknown image settings {sorted(unknown)}")
+    return Bundle(
+        decoder=decoder,
+        tokenizer=Tokenizer(about["vocab"]),
+        spec=ImageSpec(**about["spec"]),
+        facts=about["facts"],
+        calibration=_read_calibration(Path(path).name, about.get("calibration")),
+    )
+
+
+def save_symbols(path: str | Path, classifier: nn.Module, classes: Sequence[str], facts: dict[str, Any]) -> None:
+    """Write a network that names symbols, as `save_bundle` does a decoder."""
+    counted = {**_count(classifier), "classes": len(classes)}
+    _save(Path(path), classifier, {"kind": SYMBOL, "classes": list(classes), "facts": {**counted, **facts}})
+
+
+def load_symbols(path: str | Path) -> SymbolBundle:
+    """Read what `save_symbols` wrote; raises BundleError as `load_bundle` does."""
+    classifier, about = _load(Path(path), SYMBOL, {"classes", "facts"})
+    return SymbolBundle(classifier, tuple(about["classes"]), about["facts"])
+
+
+def _count(module: nn.Module) -> dict[str, int]:
+    return {"parameters": sum(weight.numel() for weight in module.parameters())}
+
+
+def _save(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
+    extra = {ENTRY: json.dumps({"format": FORMAT, **about}, ensure_ascii=False)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with _quiet_about_torchscript():
+        try:
+            scripted = torch.jit.script(round_weights(module))
+        except RuntimeError as error:
+            raise BundleError(f"TorchScript cannot express {type(module).__name__}: {error}") from error
+        torch.jit.save(scripted.to(torch.bfloat16), str(partial), _extra_files=extra)
+    partial.replace(path)
+
+
+def _load(path: Path, kind: str, wanted: set[str]) -> tuple[nn.Module, dict[str, Any]]:
+    """The module in a bundle of this kind, and its JSON entry, which has the wanted keys."""
     if not path.is_file():
         raise BundleError(f"there is no model file {path}; name one with --bundle, or export one")
     extra = {ENTRY: ""}
     with _quiet_about_torchscript():
         try:
-            decoder = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
+            module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError, OSError) as error:
             raise BundleError(f"{path.name} is damaged or no model file: {str(error)[:80]}") from error
     about = _read_entry(path.name, extra[ENTRY])
-    return Bundle(
-        decoder=decoder.to(torch.float32).eval(),
-        tokenizer=Tokenizer(about["vocab"]),
-        spec=ImageSpec(**about["spec"]),
-        facts=about["facts"],
-        calibration=_read_calibration(path.name, about.get("calibration")),
-    )
+    found = about.get("kind", FORMULA)
+    if found != kind:
+        command = COMMANDS.get(found, "a newer im2latex")
+        raise BundleError(f"{path.name} holds a {found} model, wanted a {kind} model; it is for `{command}`")
+    missing = wanted - about.keys()
+    if missing:
+        raise BundleError(f"{path.name} lacks {sorted(missing)}")
+    return module.to(torch.float32).eval(), about
 
 
 @contextmanager
@@ -112,10 +158,6 @@ def _read_entry(name: str, text: str | bytes) -> dict[str, Any]:
         raise BundleError(f"{name} was not written by im2latex: it lacks a readable {ENTRY}") from error
     if version != FORMAT:
         raise BundleError(f"{name} has format {version}, this im2latex reads {FORMAT}: export it again or update")
-    missing = {"vocab", "spec", "facts"} - about.keys()
-    unknown = about.get("spec", {}).keys() - asdict(ImageSpec()).keys()
-    if missing or unknown:
-        raise BundleError(f"{name} lacks {sorted(missing)} or has unknown image settings {sorted(unknown)}")
     return dict(about)
 
 

@@ -1,0 +1,81 @@
+"""Networks that name one symbol: those of the 2019 notebook, and a small residual network of our own."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+NetName = Literal["best", "notebook", "dense_binary", "cnn_binary"]
+SIDE = 32
+"""Height and width of what the networks see, in px."""
+
+
+def build_symbol_net(net: NetName, classes: int) -> nn.Module:
+    """A network from images (B, 1, SIDE, SIDE) to logits (B, classes)."""
+    nets = {"best": _residual, "notebook": _notebook, "dense_binary": _dense, "cnn_binary": _small}
+    return nets[net](classes).to(memory_format=torch.channels_last)
+
+
+def _dense(classes: int) -> nn.Sequential:
+    """The notebook's first: one hidden layer over the pixels."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(SIDE * SIDE, 128), nn.ReLU(), nn.Linear(128, classes))
+
+
+def _small(classes: int) -> nn.Sequential:
+    """The notebook's second: one convolution."""
+    pooled = (SIDE - 2) // 2
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(32 * pooled**2, classes)
+    )
+
+
+def _notebook(classes: int) -> nn.Sequential:
+    """The notebook's third: convolutions of 32, 64 and 64 channels with pooling, and a dense layer of 25."""
+    last = ((SIDE - 2) // 2 - 2) // 2 - 2
+    return nn.Sequential(
+        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(64, 64, 3), nn.ReLU()),
+        *(nn.Flatten(), nn.Linear(64 * last**2, 25), nn.ReLU(), nn.Linear(25, classes)),
+    )
+
+
+def _residual(classes: int) -> nn.Sequential:
+    """Two residual blocks after a wide stem: 0.3 million weights, 7 million multiplications a symbol."""
+    return nn.Sequential(
+        *(nn.Conv2d(1, 32, 5, stride=2, padding=2, bias=False), nn.BatchNorm2d(32), nn.ReLU()),
+        ResidualBlock(32, 64, stride=2),
+        ResidualBlock(64, 128, stride=2),
+        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(128, classes)),
+    )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions beside a shortcut, as in ResNet (He et al. 2016), which pools where it is narrower."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            *(nn.Conv2d(channels_in, channels, 3, stride, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU()),
+            *(nn.Conv2d(channels, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels)),
+        )
+        fits = channels_in == channels and stride == 1
+        self.shortcut = (
+            nn.Identity() if fits else nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(channels_in, channels, 1))
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.relu(self.body(features) + self.shortcut(features))
+
+
+class SymbolClassifier(nn.Module):
+    """What ships: a network whose logits are divided by a temperature, so that its probabilities are honest."""
+
+    def __init__(self, net: nn.Module, temperature: float) -> None:
+        super().__init__()
+        self.net = net
+        self.temperature = temperature
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Probabilities (B, classes) of images (B, 1, SIDE, SIDE)."""
+        return torch.softmax(self.net(images) / self.temperature, dim=1)

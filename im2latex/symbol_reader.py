@@ -1,0 +1,66 @@
+"""SymbolReader: a picture of one handwritten symbol in, its LaTeX and the next guesses out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from im2latex.bundle import SymbolBundle, load_symbols
+from im2latex.images import open_image
+from im2latex.symbol_image import normalize_symbol, to_input
+
+SYMBOLS_BUNDLE = "symbols.pt"
+"""The file in im2latex/bundles that ships."""
+
+ImageSource = bytes | str | Path | Image.Image
+
+LATEX_OF = {r"\lt": "<", r"\gt": ">"}
+"""Classes that are called otherwise than LaTeX writes them; every other class is named by its command."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One symbol that the picture may show."""
+
+    latex: str
+    """As it is written in a formula; `x` as well as `\\alpha`."""
+    confidence: float
+    """The probability that it is this one, as the network tells it after calibration."""
+
+
+def bundled_symbols() -> Path:
+    """Where the network that ships with the library lies."""
+    return Path(__file__).parent / "bundles" / SYMBOLS_BUNDLE
+
+
+class SymbolReader:
+    """A loaded network. It keeps no state: threads may share one reader."""
+
+    def __init__(self, bundle: SymbolBundle) -> None:
+        self.bundle = bundle
+        self.symbols = tuple(LATEX_OF.get(name, name) for name in bundle.classes)
+
+    @classmethod
+    def load(cls, path: str | Path | None = None) -> "SymbolReader":
+        """Load a bundle of symbols, by default the one that ships; raises BundleError when there is none."""
+        return cls(load_symbols(bundled_symbols() if path is None else path))
+
+    def read(self, image: ImageSource, guesses: int = 6) -> list[Guess]:
+        """The most probable symbols, best first, in a picture of one; raises ImageError."""
+        return self.read_batch([image], guesses)[0]
+
+    def read_batch(self, images: Sequence[ImageSource], guesses: int = 6) -> list[list[Guess]]:
+        """The guesses for each picture, in the order given; raises ImageError if one of them is bad."""
+        if not images:
+            return []
+        squares = np.stack([np.asarray(normalize_symbol(open_image(image))) for image in images])
+        with torch.inference_mode():
+            probabilities = self.bundle.classifier(to_input(torch.from_numpy(squares)))  # (B, classes)
+        best = probabilities.topk(min(guesses, len(self.symbols)), dim=1)
+        return [
+            [Guess(self.symbols[number], round(confidence, 6)) for number, confidence in zip(*row, strict=True)]
+            for row in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        ]

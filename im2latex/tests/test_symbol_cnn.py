@@ -1,0 +1,32 @@
+"""The networks of the 2019 notebook, and ours: their shapes, and what ships of them."""
+
+import pytest
+import torch
+from torch import nn
+
+from im2latex.models.symbol_cnn import SIDE, SymbolClassifier, build_symbol_net
+from im2latex.symbol_image import SIDE as SQUARE
+
+
+@pytest.mark.parametrize("net", ["best", "notebook", "dense_binary", "cnn_binary"])
+def test_every_net_takes_the_pictures_and_answers_for_each_class(net):
+    assert build_symbol_net(net, 7).eval()(torch.zeros(3, 1, SIDE, SIDE)).shape == (3, 7)
+
+
+def test_nets_see_squares_at_half_their_size():
+    assert 2 * SIDE == SQUARE
+
+
+def test_the_notebooks_net_has_its_layers():
+    layers = [layer for layer in build_symbol_net("notebook", 101) if not isinstance(layer, nn.ReLU | nn.Flatten)]
+    sizes = [getattr(layer, "out_channels", getattr(layer, "out_features", "pool")) for layer in layers]
+    assert sizes == [32, "pool", 64, "pool", 64, 25, 101]
+
+
+def test_probabilities_add_up_and_a_temperature_makes_them_doubtful():
+    images = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    net = build_symbol_net("notebook", 5).eval()
+    sure, doubtful = (SymbolClassifier(net, temperature)(images) for temperature in (0.1, 3.0))
+    torch.testing.assert_close(sure.sum(1), torch.ones(2))
+    assert (sure.max(1).values > doubtful.max(1).values).all()
+    assert torch.equal(sure.argmax(1), doubtful.argmax(1))

@@ -1,0 +1,126 @@
+"""Training of symbol networks: it learns, goes on where it stopped, tells what it reached, and writes a bundle."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from im2latex.bundle import load_symbols
+from im2latex.data.symbols import read_symbols
+from im2latex.errors import DataError
+from im2latex.symbol_reader import SymbolReader
+from im2latex.tests.symbol_sets import draw_symbol, make_symbol_set
+from training.lit_symbols import LitSymbols
+from training.symbol_pictures import count_confusions, read_curves
+from training.train_symbols import accuracy, fit_temperature, main
+
+SHORT = ["--batch_size=8", "--batches_per_epoch=2", "--epochs=2", "--optimizer.warmup_steps=1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> str:
+    return str(make_symbol_set(tmp_path_factory.mktemp("data") / "set", each=12))
+
+
+@pytest.fixture(scope="module")
+def learned(data, tmp_path_factory) -> Path:
+    """The run of a network that had time to learn."""
+    out = Path(tmp_path_factory.mktemp("runs")) / "best"
+    flags = ["--batch_size=16", "--batches_per_epoch=10", "--epochs=2", "--optimizer.ema_decay=0.8"]
+    assert main(["--data", data, "--out", str(out), "--optimizer.warmup_steps=2", *flags]) == 0
+    return out
+
+
+def test_a_net_learns_and_tells_what_it_reached(learned):
+    scores = json.loads((learned / "scores.json").read_text())
+    assert scores["accuracy"] >= 90  # of three classes
+    assert scores["accuracy_among_six"] == 100
+    assert (scores["symbols"], scores["classes"]) == (36, 3)
+    assert {"command", "commit", "parameters", "temperature"} <= scores.keys()
+    assert json.loads((learned / "config.json").read_text())["optimizer"]["label_smoothing"] == 0.1
+
+
+def test_its_bundle_names_symbols_as_the_checkpoint_does(learned):
+    bundle = load_symbols(learned / "bundle.pt")
+    module = LitSymbols.load(learned / "last.ckpt")
+    images = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    wanted = torch.softmax(module(images) / bundle.facts["temperature"], dim=1)
+    torch.testing.assert_close(bundle.classifier(images), wanted, atol=0.02, rtol=0)  # weights are kept in 16 bits
+    assert bundle.classes == ("-", "+", "=")
+    assert SymbolReader(bundle).read(draw_symbol("+", 200, 12))[0].latex == "+"
+
+
+def test_it_leaves_curves_samples_and_confusions_to_look_at(learned):
+    for name in ("curves.png", "samples.png", "confusions.png"):
+        assert Image.open(learned / name).width > 400
+    assert [epoch for epoch, _ in read_curves(learned)["val/accuracy"]] == [1, 2]
+
+
+def test_a_run_that_stopped_goes_on_as_if_it_had_not(data, tmp_path):
+    def weights(name, *flags):
+        total = "--optimizer.total_steps=4"
+        assert main(["--data", data, "--out", str(tmp_path / name), "--limit=24", *SHORT, total, *flags]) == 0
+        return LitSymbols.load(tmp_path / name / "last.ckpt").state_dict()
+
+    whole = weights("whole")
+    weights("stopped", "--epochs=1")
+    resumed = weights("stopped", "--resume=true")
+    assert all(torch.equal(weight, whole[name]) for name, weight in resumed.items())
+    assert [epoch for epoch, _ in read_curves(tmp_path / "stopped")["val/loss"]] == [1, 2]
+
+
+@pytest.mark.parametrize("net", ["dense_binary", "cnn_binary"])
+def test_binary_nets_tell_one_class_from_all_others(data, tmp_path, net):
+    assert main(["--data", data, "--out", str(tmp_path), f"--net={net}", "--only=+", *SHORT]) == 0
+    assert LitSymbols.load(tmp_path / "last.ckpt").classes == ("other", "+")
+    assert not (tmp_path / "bundle.pt").exists()
+
+
+def test_the_notebooks_net_is_trained_as_the_notebook_did(data, tmp_path):
+    assert main(["--data", data, "--out", str(tmp_path), "--net=notebook", *SHORT]) == 0
+    assert LitSymbols.load(tmp_path / "last.ckpt").optimizer_config.label_smoothing == 0
+
+
+def test_data_that_is_not_there_is_a_message_and_exit_code_1(tmp_path, capsys):
+    assert main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "run")]) == 1
+    assert "error: none is no set of symbols" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_flag_stops_the_run(data, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["--data", data, "--out", str(tmp_path), "--width=3"])
+    assert "width" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
+    (tmp_path / "last.ckpt").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"last\.ckpt is no checkpoint"):
+        LitSymbols.load(tmp_path / "last.ckpt")
+
+
+PROBABILITIES = torch.tensor([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1], [0.2, 0.1, 0.7], [0.5, 0.2, 0.3]])
+LABELS = torch.tensor([0, 1, 2, 1])
+
+
+@pytest.mark.parametrize(("among", "percent"), [(1, 50), (2, 75), (3, 100), (6, 100)])
+def test_accuracy_is_the_percent_of_symbols_among_the_first_guesses(among, percent):
+    assert accuracy(PROBABILITIES, LABELS, among) == percent
+
+
+def test_overconfident_logits_get_a_temperature_above_one():
+    labels = torch.tensor([0] * 3 + [1])
+    logits = torch.tensor([[2.2, 0.0]] * 4)  # says 90 %, and is right in 75 %
+    assert fit_temperature(logits, labels) == pytest.approx(2.0, rel=0.06)
+    assert fit_temperature(logits / 4, labels) == pytest.approx(0.5, rel=0.06)
+
+
+def test_confusions_count_truth_by_guess(data):
+    symbols = read_symbols(data, "val", limit=4)
+    counts = count_confusions(symbols, torch.eye(4)[[0, 2, 2, 3]])
+    expected = torch.zeros(4, 4, dtype=torch.int64)
+    for truth, guess in zip(symbols.labels.tolist(), [0, 2, 2, 3], strict=True):
+        expected[truth, guess] += 1
+    assert torch.equal(counts, expected)

@@ -11,6 +11,8 @@ from im2latex.tokenizer import BOS, EOS, PAD
 
 IMPOSSIBLE = -1e9
 """Log-probability of what is never chosen while there is a choice."""
+CARRIED = 0.25
+"""Share of a batch that may be finished formulas: to leave them out costs a copy of the whole state."""
 
 
 class Decoder(nn.Module):
@@ -29,7 +31,8 @@ class Decoder(nn.Module):
         self.length_penalty = length_penalty
         self.check_every = CHECK_EVERY
         self.pad, self.bos, self.eos = PAD, BOS, EOS  # attributes, since TorchScript reads no global
-        self.impossible = IMPOSSIBLE
+        self.impossible, self.carried = IMPOSSIBLE, CARRIED
+        self.fixed = 4 + int(getattr(model, "fixed", 0))  # what follows in a reading depends on the tokens written
 
     def forward(self, images: Tensor, beam: int = 1) -> tuple[Tensor, Tensor]:
         """Images (B, 1, H, W) to token ids (B, T), each row ended by EOS and filled with PAD, and log-probabilities.
@@ -66,7 +69,7 @@ class Decoder(nn.Module):
         reading = self.begin(images)
         batch, device = images.shape[0], images.device
         first = torch.arange(batch, device=device) * beam  # row of each formula's first beam
-        reading = select(reading, torch.arange(batch, device=device).repeat_interleave(beam))
+        reading = self._branch(reading, torch.arange(batch, device=device).repeat_interleave(beam))
         token_ids = torch.full((batch * beam, 1), self.bos, dtype=torch.long, device=device)
         log_probs = torch.zeros((batch * beam, 1), device=device)
         totals = torch.full((batch, beam), self.impossible, device=device)
@@ -83,7 +86,7 @@ class Decoder(nn.Module):
             token_ids = torch.cat([token_ids[parents], newest.unsqueeze(1)], dim=1)
             log_probs = torch.cat([log_probs[parents], scores[parents, newest].unsqueeze(1)], dim=1)
             finished = finished[parents] | newest.eq(self.eos)
-            reading = self._follow(select(reading, parents), newest)
+            reading = self._follow(self._branch(reading, parents), newest)
         length = token_ids.ne(self.pad).sum(1).sub(1).clamp(min=1).view(batch, beam)
         order = (totals / length.float().pow(self.length_penalty)).argsort(dim=1, descending=True)
         rows = (order + first.unsqueeze(1)).view(-1)
@@ -110,18 +113,24 @@ class Decoder(nn.Module):
         token_ids = torch.full((batch, self.max_tokens), self.pad, dtype=torch.long, device=device)
         log_probs = torch.zeros((batch, self.max_tokens), device=device)
         reading = self.begin(images)
-        rows = torch.arange(batch, device=device)  # formulas still being read
+        rows = torch.arange(batch, device=device)  # formulas in hand
+        finished = torch.zeros(batch, dtype=torch.bool, device=device)
         written = torch.full((batch, 1), self.bos, dtype=torch.long, device=device)
-        length = 0
-        while length < self.max_tokens and rows.numel() > 0:
-            newest, log_prob, reading = self.advance(written, reading)
+        length, unread = 0, batch
+        while length < self.max_tokens and unread > 0:
+            scores, reading = self._step(written, reading)
+            log_prob, newest = scores.max(-1)
+            newest = newest.masked_fill(finished, self.pad)
             token_ids[rows, length] = newest
-            log_probs[rows, length] = log_prob
+            log_probs[rows, length] = log_prob.masked_fill(finished, 0.0)
             written = torch.cat([written, newest.unsqueeze(1)], dim=1)
+            reading = self._follow(reading, newest)
             length += 1
-            going = newest.ne(self.eos).nonzero().squeeze(1)
-            if going.numel() < rows.numel():  # finished formulas leave the batch
-                rows, written = rows[going], written[going]
+            finished = finished | newest.eq(self.eos)
+            going = finished.logical_not().nonzero().squeeze(1)
+            unread = going.numel()
+            if unread > 0 and unread <= (1.0 - self.carried) * rows.numel():  # finished formulas leave the batch
+                rows, written, finished = rows[going], written[going], finished[going]
                 reading = select(reading, going)
         return token_ids[:, :length], log_probs[:, :length]
 
@@ -133,6 +142,11 @@ class Decoder(nn.Module):
         logits, state = self.model.step(written[:, -1], state)
         log_probs: Tensor = logits.float().log_softmax(-1)
         return log_probs.masked_fill(self.mask.forbidden(position), self.impossible), position + state
+
+    def _branch(self, reading: list[Tensor], rows: Tensor) -> list[Tensor]:
+        """A reading whose hypotheses go on from those in `rows`, each of the same picture as before."""
+        fixed = reading[4 : self.fixed]
+        return select(reading[:4], rows) + fixed + select(reading[self.fixed :], rows)
 
     def _follow(self, reading: list[Tensor], newest: Tensor) -> list[Tensor]:
         position: list[Tensor] = self.mask.advance(reading[:4], newest)

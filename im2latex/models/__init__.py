@@ -4,8 +4,9 @@
 
 - `encode(images) -> memory (B, S, D)`
 - `decode(token_ids, memory) -> logits (B, T, V)` of the token after each of `token_ids`: teacher forcing.
-- `start(memory) -> state`, a list of tensors, batch first.
-- `step(token_ids (B,), state) -> logits (B, V), state`; equals `decode`, token by token.
+- `start(memory) -> state`, a list of tensors, batch first. Where a model has a number `fixed`, so many of them, the
+  first ones, belong to the picture and never change: hypotheses of one picture then share them.
+- `step(token_ids (B,), state) -> logits (B, V), state`; equals `decode`, token by token; uses up the state given.
 - `attend(images, token_ids) -> weights (B, T, h, w)`: where the model looks for the token after each of `token_ids`,
   teacher forced: a map a token over its own grid of the images; each map is not negative and sums to 1, in float32.
   Row 0 of the grid is the top of the images, column 0 their left, and its cells cover the images evenly. A model with

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 
-def positions_1d(length: int, channels: int, device: torch.device) -> Tensor:
-    """Sines and cosines of falling frequency (length, channels), `channels` even (Vaswani et al. 2017, section 3.5)."""
+def positions_1d(length: int, channels: int, device: torch.device, first: int = 0) -> Tensor:
+    """Sines and cosines of falling frequency (length - first, channels), `channels` even (Vaswani et al. 2017)."""
     half = channels // 2
     rates = torch.exp(torch.arange(half, device=device) * (-math.log(10000.0) / half))  # (channels / 2,)
-    angles = torch.arange(length, device=device).unsqueeze(1) * rates  # (length, channels / 2)
+    angles = torch.arange(first, length, device=device).unsqueeze(1) * rates  # (length - first, channels / 2)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 

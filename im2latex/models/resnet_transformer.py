@@ -14,6 +14,9 @@ from im2latex.models.protocol import ModelConfig
 from im2latex.models.resnet import ResNetTrunk
 from im2latex.models.transformer import DecoderLayer
 
+ROOM = 32
+"""Tokens for which keys and values have room at first; it is doubled when it is full."""
+
 
 @dataclass(frozen=True)
 class ResNetTransformerConfig(ModelConfig):
@@ -42,6 +45,8 @@ class ResNetTransformer(nn.Module):
             )
         self.d_model = config.d_model
         self.heads = config.heads
+        self.fixed = 2 * config.decoder_layers  # the memory's part of the state: a row a picture, whatever is written
+        self.room = ROOM
         self.trunk = ResNetTrunk(config.trunk_blocks)
         self.memory_projection = nn.Linear(self.trunk.out_channels, config.d_model)
         self.memory_norm = nn.LayerNorm(config.d_model)
@@ -68,25 +73,34 @@ class ResNetTransformer(nn.Module):
         return self._logits(hidden)
 
     def start(self, memory: Tensor) -> list[Tensor]:
-        """State before the first token, for each layer past (empty) and memory keys and values; batch first."""
+        """State before the first token: memory keys and values of each layer, the time (B,), past of each layer."""
         state: list[Tensor] = []
-        empty = memory.new_zeros((memory.shape[0], self.heads, 0, self.d_model // self.heads))
         for layer in self.layers:
             memory_k, memory_v = layer.project_memory(memory)
-            state += [empty, empty, memory_k, memory_v]
+            state += [memory_k.contiguous(), memory_v.contiguous()]
+        batch, width = memory.shape[0], self.d_model // self.heads
+        state.append(torch.zeros(batch, dtype=torch.long, device=memory.device))
+        for _ in self.layers:
+            state.append(memory.new_zeros((batch, 2, self.heads, self.room, width)))  # keys and values, to be filled
         return state
 
     def step(self, token_ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Logits (B, V) of the token after `token_ids` (B,), the newest of each formula, and the next state."""
-        hidden = self._embed(token_ids.unsqueeze(1), state[0].shape[2])  # (B, 1, D)
-        after: list[Tensor] = []
+        """Logits (B, V) of the token after `token_ids` (B,), the newest of each formula, and the next state.
+
+        There may be several hypotheses for each picture of the memory, one after the other. The state given is used up.
+        """
+        time = int(state[self.fixed][0])
+        embedded = self._embed(token_ids.unsqueeze(1), time)  # (B, 1, D)
+        hidden = embedded.view(state[0].shape[0], -1, self.d_model)  # (pictures, hypotheses, D)
+        after = state[: self.fixed]
+        after.append(state[self.fixed] + 1)
         for index, layer in enumerate(self.layers):
-            memory_k, memory_v = state[4 * index + 2], state[4 * index + 3]
-            hidden, past_k, past_v = layer.step(
-                hidden, state[4 * index], state[4 * index + 1], memory_k, memory_v
-            )
-            after += [past_k, past_v, memory_k, memory_v]
-        return self._logits(hidden).squeeze(1), after
+            past = state[self.fixed + 1 + index]
+            if time == past.shape[3]:
+                past = torch.cat([past, torch.zeros_like(past)], dim=3)  # twice the room: copied seldom
+            hidden = layer.step(hidden, past, time, state[2 * index], state[2 * index + 1])
+            after.append(past)
+        return self._logits(hidden).flatten(0, 1), after
 
     def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:
         """Where the model looks (B, T, H / 8, W / 8) for the token after each of `token_ids`.
@@ -119,7 +133,7 @@ class ResNetTransformer(nn.Module):
     def _embed(self, token_ids: Tensor, position: int) -> Tensor:
         embedded: Tensor = self.embedding(token_ids) * math.sqrt(self.d_model)  # (B, T, D)
         end = position + token_ids.shape[1]
-        positions = positions_1d(end, self.d_model, token_ids.device)[position:]
+        positions = positions_1d(end, self.d_model, token_ids.device, position)
         return embedded + positions.to(embedded.dtype)
 
     def _logits(self, hidden: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Transformer decoder layers: over a whole formula for training, or token by token with cached keys and values."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -30,15 +29,18 @@ class DecoderLayer(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)
         return self._after_self_attention(hidden, attended, memory_k, memory_v)
 
-    def step(
-        self, hidden: Tensor, past_k: Tensor, past_v: Tensor, memory_k: Tensor, memory_v: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """One token, hidden (B, 1, D), after those whose keys and values (B, heads, t, D / heads) are given."""
-        q, k, v = self._self_qkv(hidden)
-        past_k = torch.cat([past_k, k], dim=2)  # (B, heads, t + 1, D / heads)
-        past_v = torch.cat([past_v, v], dim=2)
-        attended = F.scaled_dot_product_attention(q, past_k, past_v)
-        return self._after_self_attention(hidden, attended, memory_k, memory_v), past_k, past_v
+    def step(self, hidden: Tensor, past: Tensor, time: int, memory_k: Tensor, memory_v: Tensor) -> Tensor:
+        """The token at place `time` of n hypotheses a picture: hidden (B, n, D), memory (B, heads, S, D / heads).
+
+        `past` (B * n, 2, heads, room, D / heads) holds keys and values up to `time`; this token's are written into it.
+        """
+        batch, count, _ = hidden.shape
+        qkv = self.self_qkv(self.self_norm(hidden)).view(batch * count, 3, self.heads, 1, -1)
+        past.narrow(3, time, 1).copy_(qkv[:, 1:])
+        seen = past.narrow(3, 0, time + 1)
+        attended = F.scaled_dot_product_attention(qkv[:, 0], seen[:, 0], seen[:, 1])  # (B * n, heads, 1, D / heads)
+        attended = attended.view(batch, count, self.heads, -1).transpose(1, 2)
+        return self._after_self_attention(hidden, attended, memory_k, memory_v)
 
     def attend(self, hidden: Tensor, memory_k: Tensor, memory_v: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` gives, and where it looked: weights (B, T, S), the mean of the heads; a row sums to 1."""
@@ -71,7 +73,7 @@ class DecoderLayer(nn.Module):
         return self._split(self.memory_q(self.memory_norm(hidden)))
 
     def _drop(self, hidden: Tensor) -> Tensor:
-        return F.dropout(hidden, self.dropout, self.training)
+        return F.dropout(hidden, self.dropout) if self.training else hidden
 
     def _split(self, hidden: Tensor) -> Tensor:
         batch, length, d_model = hidden.shape

@@ -34,7 +34,9 @@ def test_default_model_has_7_to_12_million_parameters():
     assert 7e6 <= count <= 12e6
 
 
-def test_step_equals_decode(model, images):
+@pytest.mark.parametrize("room", [2, 32])
+def test_step_equals_decode_however_often_its_room_is_doubled(model, images, room):
+    model.room = room
     token_ids = torch.randint(4, VOCAB, (3, 9), generator=torch.Generator().manual_seed(2))
     token_ids[:, 0] = BOS
     memory = model.encode(images)
@@ -137,6 +139,13 @@ def test_formulas_of_different_length_keep_their_rows(beam):
     rows = [[5, EOS, 9, 9], [6, 7, 8, EOS], [EOS, 9, 9, 9]]
     token_ids, _ = Decoder(Scripted(rows), 4, FREE)(torch.zeros(3, 1, 16, 16), beam)
     assert token_ids.tolist() == [[5, EOS, PAD, PAD], [6, 7, 8, EOS], [EOS, PAD, PAD, PAD]]
+
+
+def test_a_finished_formula_that_is_carried_along_adds_nothing():
+    rows = [[5, EOS, 9, 9, 9], *([6, 7, 8, 9, EOS] for _ in range(5))]  # one of six: too few to copy the state for
+    token_ids, log_probs = Decoder(Scripted(rows), 5, FREE)(torch.zeros(6, 1, 16, 16))
+    assert token_ids.tolist() == [[5, EOS, PAD, PAD, PAD], *rows[1:]]
+    assert log_probs[0, 2:].tolist() == [0, 0, 0]
 
 
 def test_decoding_stops_at_max_tokens_without_eos():

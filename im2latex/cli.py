@@ -16,6 +16,7 @@ from jsonargparse.typing import PositiveInt
 
 import im2latex
 from im2latex.errors import Im2LatexError, ImageError
+from im2latex.explain.command import explain_parser, run_explain
 from im2latex.symbol_command import run_symbol, symbol_parser
 
 if TYPE_CHECKING:
@@ -56,7 +57,10 @@ class AsWritten(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 1 when something could not be read."""
     arguments = build_parser().parse_args(None if argv is None else list(argv))
-    commands = {"predict": run_predict, "serve": run_serve, "info": run_info, "symbol": run_symbol}
+    commands = {
+        "predict": run_predict, "serve": run_serve, "info": run_info, "symbol": run_symbol,
+        "explain": run_explain,
+    }  # fmt: skip
     try:
         return commands[arguments.subcommand](arguments[arguments.subcommand])
     except Im2LatexError as error:
@@ -93,6 +97,7 @@ def build_parser() -> ArgumentParser:
     info = ArgumentParser(description="Print the facts of the model as JSON.")
     info.add_argument("--bundle", metavar="F", help="another model file")
     commands.add_subcommand("info", info, help="say what the model is")
+    commands.add_subcommand("explain", explain_parser(), help="show where the model looked")
     commands.add_subcommand("symbol", symbol_parser(), help="name handwritten symbols")
     return parser
 

@@ -46,8 +46,10 @@ class Attention:
         return [self._on_picture(find_box(weights, ink)) for weights in self.maps]
 
     def heat(self, place: int, size: tuple[int, int]) -> Map:
-        """How strongly each pixel of the picture, in `size` (height, width), was looked at for a token: 0..1."""
-        left, top, right, bottom = self.region
+        """How strongly each pixel of the picture, shown in `size` (height, width), was looked at for a token: 0..1."""
+        down, across = size[0] / self.placement.height, size[1] / self.placement.width
+        left, right = (across * edge for edge in self.region[::2])
+        top, bottom = (down * edge for edge in self.region[1::2])
         weights = self.maps[place] / max(float(self.maps[place].max()), 1e-12)
         down, across = weights.shape[0] / (bottom - top), weights.shape[1] / (right - left)
         cells = (across, 0, -left * across, 0, down, -top * down)
@@ -59,8 +61,10 @@ class Attention:
     def _on_picture(self, box: tuple[float, float, float, float]) -> Box:
         left, top = self.placement.to_picture(box[0], box[1])
         right, bottom = self.placement.to_picture(box[2], box[3])
-        width, height = self.placement.width, self.placement.height
-        return max(0.0, left), max(0.0, top), min(right, width), min(bottom, height)
+        width, height = float(self.placement.width), float(self.placement.height)
+        left, right = (min(max(edge, 0.0), width) for edge in (left, right))
+        top, bottom = (min(max(edge, 0.0), height) for edge in (top, bottom))
+        return left, top, right, bottom
 
 
 @dataclass(frozen=True)

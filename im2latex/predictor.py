@@ -110,8 +110,7 @@ class Predictor:
 
         Formulas are canonical tokens, as in `Prediction.tokens`: what was read, or what it might be instead.
         """
-        if not self.can_explain:
-            raise BundleError(f"the model {self.name} cannot say where it looked: export its bundle again")
+        self._check_can_explain()
         token_ids = [self.bundle.tokenizer.encode(formula.split()) for formula in formulas]
         decoder: Any = self.bundle.decoder
         maps: dict[int, Map] = {}
@@ -122,6 +121,18 @@ class Predictor:
                 found = decoder.attend(torch.stack([images[place] for place in places]), padded)
             maps.update({place: row[: len(token_ids[place])].numpy() for place, row in zip(places, found, strict=True)})
         return [maps[place] for place in range(len(images))]
+
+    def features(self, image: Tensor) -> Map:
+        """What the encoder's convolutions make of a prepared image: maps (C, h, w); BundleError as `explain`."""
+        self._check_can_explain()
+        decoder: Any = self.bundle.decoder
+        with torch.inference_mode():
+            maps: Map = decoder.features(image.unsqueeze(0))[0].numpy()
+        return maps
+
+    def _check_can_explain(self) -> None:
+        if not self.can_explain:
+            raise BundleError(f"the model {self.name} cannot say where it looked: export its bundle again")
 
     def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
         """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does."""

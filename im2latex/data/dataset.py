@@ -1,9 +1,10 @@
 """FormulaImages: a packed data set in memory, a picture and its token ids per item."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,26 +48,40 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
         columns = ["image", "height", "width", "tokens", "source"]
         paths = [path] if isinstance(path, str | Path) else path
         table = pa.concat_tables(read_packed(Path(each), columns, verify) for each in paths).combine_chunks()
-        self.tokenizer = tokenizer
         self._table = table
-        heights, widths = table["height"].to_numpy(), table["width"].to_numpy()
-        self._all_sizes = np.stack([heights, widths], axis=1).astype(np.int64).reshape(-1, 2)
-        self._all_lengths = _count_tokens(table["tokens"])
-        keep = np.ones(len(table), dtype=bool)
-        for limit, values in ((max_height, heights), (max_width, widths), (max_tokens, self._all_lengths)):
+        sizes = np.stack([table["height"].to_numpy(), table["width"].to_numpy()], axis=1)
+        limits = {"max_height": max_height, "max_width": max_width, "max_tokens": max_tokens}
+        self._choose(tokenizer, sizes, count_tokens(table["tokens"]), limits, ", ".join(map(str, paths)))
+
+    def _choose(
+        self,
+        tokenizer: Tokenizer,
+        sizes: npt.NDArray[Any],
+        lengths: npt.NDArray[Any],
+        limits: Mapping[str, int | None],
+        name: str,
+    ) -> None:
+        """Keep the rows of all that the limits allow; raises DataError when that leaves none."""
+        self.tokenizer = tokenizer
+        self._all_sizes = sizes.astype(np.int64).reshape(-1, 2)
+        self._all_lengths = lengths.astype(np.int64)
+        keep = np.ones(len(lengths), dtype=bool)
+        for limit, values in zip(limits.values(), (*self._all_sizes.T, self._all_lengths), strict=True):
             if limit is not None:
                 keep &= values <= limit
         self._rows = np.flatnonzero(keep)
         if not len(self._rows):
-            limits = f"max_height={max_height}, max_width={max_width}, max_tokens={max_tokens}"
-            raise DataError(f"{', '.join(map(str, paths))}: of {len(table)} samples none is left by {limits}")
+            wanted = ", ".join(f"{limit}={value}" for limit, value in limits.items())
+            raise DataError(f"{name}: of {len(lengths)} samples none is left by {wanted}")
 
-    def select(self, keep: Callable[[str], bool]) -> "FormulaImages":
+    def _value(self, column: str, row: int) -> Any:
+        """What the packed set holds there; rows are counted over all its shards."""
+        return self._table[column][row].as_py()
+
+    def select(self, keep: Callable[[str], bool]) -> Self:
         """The samples whose tokens (one string) `keep` accepts; pictures are shared, not copied."""
-        part = object.__new__(FormulaImages)
-        part.__dict__.update(self.__dict__)
-        tokens = self._table["tokens"]
-        part._rows = np.array([row for row in self._rows if keep(tokens[row].as_py())], dtype=np.int64)
+        part = copy(self)
+        part._rows = np.array([row for row in self._rows if keep(self._value("tokens", int(row)))], dtype=np.int64)
         return part
 
     @property
@@ -84,22 +99,22 @@ class FormulaImages(Dataset[tuple[Image.Image, list[int]]]):
 
     def __getitem__(self, index: int) -> tuple[Image.Image, list[int]]:
         """The picture (PIL, mode L, as stored) and its token ids, without BOS and EOS."""
-        row = self._rows[index]
-        image = Image.open(io.BytesIO(self._table["image"][row].as_py())).convert("L")
+        image = Image.open(io.BytesIO(self._value("image", self._rows[index]))).convert("L")
         return image, self.tokenizer.encode(self.tokens(index))
 
     def tokens(self, index: int) -> list[str]:
         """The canonical tokens of a sample, before any of them became UNK."""
-        text: str = self._table["tokens"][self._rows[index]].as_py()
+        text: str = self._value("tokens", self._rows[index])
         return text.split()
 
     def source(self, index: int) -> str:
         """Where the formula of a sample came from."""
-        name: str = self._table["source"][self._rows[index]].as_py()
+        name: str = self._value("source", self._rows[index])
         return name
 
 
-def _count_tokens(tokens: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def count_tokens(tokens: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Tokens of each formula, which lie there as one string."""
     spaces = pc.count_substring(tokens, " ").to_numpy()
     filled = pc.greater(pc.binary_length(tokens), 0).to_numpy()
     counts: npt.NDArray[np.int64] = (spaces + filled).astype(np.int64)

@@ -10,6 +10,8 @@ from im2latex.data.loader import Augments, FormulaBatches, ResumableLoader
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
 from im2latex.data.sources import SPLITS, draw_split, find_splits
+from im2latex.data.stream_order import StreamBatchSampler, StreamConfig
+from im2latex.data.streamed import StreamedImages
 from im2latex.errors import DataError
 from im2latex.images import ImageSpec
 from im2latex.tokenizer import Tokenizer
@@ -48,6 +50,10 @@ class DataConfig:
     seed: int = 0
     verify: bool = True
     """Compare the checksums of all shards when loading."""
+    stream: bool = False
+    """Read pictures from their shards when they are needed: for sets that do not fit in memory."""
+    streaming: StreamConfig = field(default_factory=StreamConfig)
+    """How much of a streamed set is mixed, and in memory, at a time."""
 
 
 class Im2Latex100K(lightning.LightningDataModule):
@@ -88,7 +94,8 @@ class Im2Latex100K(lightning.LightningDataModule):
 
     def _load(self, split: str) -> FormulaImages:
         config, folder, training = self.config, self._folders[split], split == "train"
-        samples = FormulaImages(
+        kind = StreamedImages if config.stream else FormulaImages
+        samples = kind(
             [folder, *(self._also if training else ())],
             self.tokenizer,
             max_height=config.max_height if training else None,
@@ -105,14 +112,26 @@ class Im2Latex100K(lightning.LightningDataModule):
 
     def _loader(self, split: str) -> ResumableLoader:
         samples, config, training = self.samples(split), self.config, split == "train"
-        sampler = BucketBatchSampler(
-            samples.sizes,
-            samples.lengths,
-            budget=config.budget,
-            seed=config.seed,
-            shuffle=training,
-            multiple=self.spec.multiple,
-        )
+        sampler = self._sampler(samples, shuffle=training)
         augment = self._augment if training else None
         batches = FormulaBatches(samples, self.spec, augment, config.seed)
         return ResumableLoader(batches, sampler, config.workers)
+
+    def _sampler(self, samples: FormulaImages, shuffle: bool) -> BucketBatchSampler:
+        config, multiple, sizes, lengths = self.config, self.spec.multiple, samples.sizes, samples.lengths
+        if not isinstance(samples, StreamedImages):
+            return BucketBatchSampler(
+                sizes, lengths, budget=config.budget, seed=config.seed, shuffle=shuffle, multiple=multiple
+            )
+        order = StreamBatchSampler(
+            sizes,
+            lengths,
+            samples.shards,
+            stream=config.streaming,
+            budget=config.budget,
+            seed=config.seed,
+            shuffle=shuffle,
+            multiple=multiple,
+        )
+        samples.keep(order.kept)
+        return order

@@ -1,8 +1,9 @@
 """BucketBatchSampler: which samples share a batch, in which order, on which rank."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ import torch.distributed
 from im2latex.errors import ConfigError
 
 Batch = list[int]
+Bucket = tuple[npt.NDArray[np.int64], int]
+"""Samples, and how many of them a batch has room for."""
 Padding = tuple[int, int, int]
 """Height, width (pixels) and length (tokens) that samples are padded to."""
 
@@ -73,13 +76,17 @@ class BucketBatchSampler:
         self.rank, self.world_size = _find_rank(rank, world_size)
         self.epoch = 0
         self.first_batch = 0  # of the next iteration on this rank; 0 unless resumed in mid-epoch
-        self._buckets = _fill_buckets(np.asarray(sizes).reshape(-1, 2), np.asarray(lengths), budget, multiple)
-        samples = sum(len(members) for members, _ in self._buckets)
-        if samples < self.world_size:
-            raise ConfigError(f"{samples} samples cannot feed {self.world_size} ranks: use fewer ranks")
+        self._samples = len(np.asarray(lengths))
+        if self._samples < self.world_size:
+            raise ConfigError(f"{self._samples} samples cannot feed {self.world_size} ranks: use fewer ranks")
+        self._length = self._prepare(np.asarray(sizes).reshape(-1, 2), np.asarray(lengths), multiple)
+
+    def _prepare(self, sizes: npt.NDArray[Any], lengths: npt.NDArray[Any], multiple: int) -> int:
+        """What all epochs share; returns the batches of an epoch on each rank."""
+        self._buckets = fill_buckets(sizes, lengths, self.budget, multiple)
         batches = sum(-(-len(members) // room) for members, room in self._buckets)
-        can_split = samples >= -(-batches // self.world_size) * self.world_size
-        self._length = -(-batches // self.world_size) if can_split else batches // self.world_size
+        can_split = self._samples >= -(-batches // self.world_size) * self.world_size
+        return -(-batches // self.world_size) if can_split else batches // self.world_size
 
     @property
     def sampler(self) -> "BucketBatchSampler":
@@ -99,8 +106,8 @@ class BucketBatchSampler:
         """Goes on where `state` was taken. Raises ConfigError if, within an epoch, anything has changed."""
         within = 0 < state["batches_done"] < state["batches"]
         for name, value in self._identity().items():
-            if within and state[name] != value:
-                raise ConfigError(f"cannot go on within an epoch: {name} was {state[name]}, now {value}")
+            if within and state.get(name) != value:
+                raise ConfigError(f"cannot go on within an epoch: {name} was {state.get(name)}, now {value}")
         self.epoch, self.first_batch = state["epoch"], min(state["batches_done"], self._length)
 
     def __len__(self) -> int:
@@ -111,12 +118,11 @@ class BucketBatchSampler:
         """Batches of this rank from `first_batch` on; iterating once more starts at 0 again."""
         # A generator: DataLoader asks twice for an iterator and throws the first away, unused.
         first, self.first_batch = self.first_batch, 0
-        yield from self._order()[self.rank :: self.world_size][first:]
+        yield from islice(self._order(), first * self.world_size + self.rank, None, self.world_size)
 
     def _identity(self) -> dict[str, Any]:
-        samples = sum(len(members) for members, _ in self._buckets)
         return {
-            "samples": samples,
+            "samples": self._samples,
             "world_size": self.world_size,
             "seed": self.seed,
             "shuffle": self.shuffle,
@@ -124,15 +130,13 @@ class BucketBatchSampler:
             "batches": self._length,
         }
 
-    def _order(self) -> list[Batch]:
+    def _order(self) -> Iterable[Batch]:
         """All batches of the epoch, over all ranks."""
-        generator = np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
-        batches: list[Batch] = []
-        for members, room in self._buckets:
-            parts = np.array_split(generator.permutation(members), -(-len(members) // room))
-            batches += [part.tolist() for part in parts]
-        batches = [batches[place] for place in generator.permutation(len(batches))]
-        return _bring_to_number(batches, self._length * self.world_size)
+        return _bring_to_number(shuffle_batches(self._buckets, self._generator()), self._length * self.world_size)
+
+    def _generator(self) -> np.random.Generator:
+        """Of this epoch; the same in all epochs without `shuffle`."""
+        return np.random.default_rng([self.seed, self.epoch if self.shuffle else 0])
 
 
 def _find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
@@ -145,9 +149,9 @@ def _find_rank(rank: int | None, world_size: int | None) -> tuple[int, int]:
     return rank, world_size
 
 
-def _fill_buckets(
+def fill_buckets(
     sizes: npt.NDArray[Any], lengths: npt.NDArray[Any], budget: BatchBudget, multiple: int
-) -> list[tuple[npt.NDArray[np.int64], int]]:
+) -> list[Bucket]:
     """Samples that are padded alike, with the number of them that a batch has room for."""
     found: dict[Padding, Batch] = defaultdict(list)
     for index, ((height, width), length) in enumerate(zip(sizes.tolist(), lengths.tolist(), strict=True)):
@@ -156,6 +160,15 @@ def _fill_buckets(
         if len(found[padding]) < RARE and (larger := _find_larger(padding, found)):
             found[larger] += found.pop(padding)
     return [(np.array(found[padding]), _room(padding, budget)) for padding in sorted(found)]
+
+
+def shuffle_batches(buckets: Iterable[Bucket], generator: np.random.Generator) -> list[Batch]:
+    """Batches of evenly many samples from each bucket, in an order drawn by lot."""
+    batches: list[Batch] = []
+    for members, room in buckets:
+        parts = np.array_split(generator.permutation(members), -(-len(members) // room))
+        batches += [part.tolist() for part in parts]
+    return [batches[place] for place in generator.permutation(len(batches))]
 
 
 def _find_larger(padding: Padding, found: dict[Padding, Batch]) -> Padding | None:

@@ -15,6 +15,7 @@ from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
 from jsonargparse.typing import PositiveInt
 
 import im2latex
+from im2latex.bulk.command import batch_parser, run_batch
 from im2latex.errors import Im2LatexError, ImageError
 from im2latex.explain.command import explain_parser, run_explain
 from im2latex.symbol_command import run_symbol, symbol_parser
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = build_parser().parse_args(None if argv is None else list(argv))
     commands = {
         "predict": run_predict, "serve": run_serve, "info": run_info, "symbol": run_symbol,
-        "explain": run_explain,
+        "explain": run_explain, "batch": run_batch,
     }  # fmt: skip
     try:
         return commands[arguments.subcommand](arguments[arguments.subcommand])
@@ -98,6 +99,7 @@ def build_parser() -> ArgumentParser:
     info.add_argument("--bundle", metavar="F", help="another model file")
     commands.add_subcommand("info", info, help="say what the model is")
     commands.add_subcommand("explain", explain_parser(), help="show where the model looked")
+    commands.add_subcommand("batch", batch_parser(), help="read very many pictures into Parquet files")
     commands.add_subcommand("symbol", symbol_parser(), help="name handwritten symbols")
     return parser
 

@@ -25,8 +25,6 @@ from training.command import run_command
 from training.labelled import open_packed
 from training.provenance import current_commit
 
-MAX_BYTES = 32 * 10**6
-"""A bundle must fit in the repository."""
 TOLERANCE = 1e-3
 """Largest difference of a token's log-probability between the eager and the scripted model."""
 BEAMS = (1, 3)
@@ -45,6 +43,8 @@ class ExportConfig:
     """Folder of golden pictures to prove it on; None: the validation pictures of the small data set."""
     golden: int = 16
     """How many of them."""
+    max_megabytes: float = 32.0
+    """A larger bundle is refused: by default it must fit in the repository."""
     name: str | None = None
     """What the model is called; None: its architecture and the commit."""
     trained_on: str = ""
@@ -63,8 +63,9 @@ def export(config: ExportConfig) -> dict[str, Any]:
         save_bundle(candidate, module.decoder(), module.tokenizer, module.spec, gather_facts(config, module))
         bundle = load_bundle(candidate)
         prove_equal(round_weights(module.decoder()), bundle.decoder, images)
-        if candidate.stat().st_size > MAX_BYTES:
-            raise BundleError(f"the bundle has {candidate.stat().st_size} bytes, wanted at most {MAX_BYTES}")
+        size = candidate.stat().st_size / 1e6
+        if size > config.max_megabytes:
+            raise BundleError(f"the bundle has {size:.1f} MB, wanted at most {config.max_megabytes:g}: --max_megabytes")
         candidate.replace(out)
     finally:
         candidate.unlink(missing_ok=True)

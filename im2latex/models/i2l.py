@@ -29,8 +29,8 @@ class I2LNoPoolConfig(ModelConfig):
     widths: tuple[int, int, int, int, int] = (64, 128, 256, 512, 512)
     """Channels of the convolutions."""
     pools: int = 5
-    """So many of them are followed by 2 x 2 pooling: 5 makes cells of 32 x 32 pixels, 4 of 16 x 16. The pictures of the
-    paper are twice as large as those of IM2LATEX-100K; there, 4 gives a symbol as many cells as in the paper."""
+    """So many are followed by 2 x 2 pooling: 5 makes cells of 32 x 32 pixels, 4 of 16 x 16. The net of the paper takes
+    pictures of 1,088 x 128 pixels, about twice the scale of ours; 4 gives a symbol as many cells as there."""
     strip: int = 1
     """Rows of cells that are joined into one before attention."""
     embedding: int = 64

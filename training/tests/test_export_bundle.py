@@ -89,10 +89,9 @@ def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, cap
     assert sorted(path.name for path in files.iterdir()) == ["best.ckpt", "golden"]
 
 
-def test_a_bundle_too_large_for_the_repository_is_not_written(files, monkeypatch, capsys):
-    monkeypatch.setattr(export_bundle, "MAX_BYTES", 1000)
-    assert run(files) == 1
-    assert "wanted at most 1000" in capsys.readouterr().err
+def test_a_bundle_too_large_for_the_repository_is_not_written(files, capsys):
+    assert run(files, "--max_megabytes", "0.001") == 1
+    assert "wanted at most 0.001" in capsys.readouterr().err
     assert not (files / "model.pt").exists()
 
 

@@ -31,8 +31,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_packed_set(tmp_path_factory.mktemp("data") / "set", samples=60)
 
 
-def start(data: Path, out: Path, *flags: str, **environment: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, str(SCRIPT), *TINY, f"--data.path={data}", f"--out={out}", "--name=run", *flags]
+def start(
+    data: Path, out: Path, *more: str, flags: list[str] = TINY, **environment: str
+) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(SCRIPT), *flags, f"--data.path={data}", f"--out={out}", "--name=run", *more]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **environment}
     )
@@ -94,6 +96,41 @@ def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration
     assert list((folder / "samples").glob("*.png"))
     assert "val/bleu" in (folder / "logs" / "metrics.csv").read_text().splitlines()[0]
     assert "max_steps" in (folder / "logs" / "hparams.yaml").read_text()
+
+
+def wait_for(process: "subprocess.Popen[str]", path: Path, pattern: str) -> None:
+    while not list(path.glob(pattern)):
+        assert process.poll() is None, process.communicate()[0][-3000:]
+        time.sleep(0.05)
+
+
+def test_a_running_training_validates_on_sigint_and_leaves_on_sigterm_without_a_test(data, tmp_path):
+    process = start(data, tmp_path, "--trainer.max_steps=1000", "--trainer.val_every_n_steps=1000")
+    wait_for(process, tmp_path / "run", "last.ckpt")
+    process.send_signal(signal.SIGINT)
+    wait_for(process, tmp_path / "run" / "samples", "*.png")
+    process.send_signal(signal.SIGTERM)
+    output = finish(process)
+    assert "checkpoint:" in output
+    assert "test/edit_score" not in output
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 2
+    assert (tmp_path / "run" / "curves.png").exists()
+    assert weights(tmp_path)["step"] < 1000
+
+
+def test_an_older_system_is_trained_stopped_by_sigusr1_and_kept_with_its_whole_configuration(data, tmp_path):
+    model = ["--model=cnn_gru", "--model.widths=[4,4,8]", "--model.units=16", "--model.embedding=16"]
+    rest = [flag for flag in TINY if not flag.startswith("--model")]
+    process = start(data, tmp_path, *model, "--trainer.max_steps=100000", "--trainer.checkpoint_every_n_epochs=1",
+                    flags=rest)  # fmt: skip
+    wait_for(process, tmp_path / "run", "epoch-*.ckpt")
+    process.send_signal(signal.SIGUSR1)
+    output = finish(process)
+    assert "test/edit_score" not in output
+    checkpoint = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
+    kept = checkpoint["hyper_parameters"]["experiment"]
+    assert (kept["model"]["name"], kept["model"]["units"], kept["trainer"]["max_steps"]) == ("cnn_gru", 16, 100000)
+    assert LitModel.load(tmp_path / "run" / "epoch-000.ckpt").model_config.name == "cnn_gru"
 
 
 def test_an_unknown_flag_stops_the_run(data, tmp_path):

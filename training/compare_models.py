@@ -1,0 +1,111 @@
+"""Train, export and score every formula model on the same data, and print the table of docs/models.md.
+
+python training/compare_models.py --data data/packed --labelled data/val --epochs 4
+python training/compare_models.py --table_only true       (parameters, and the scores of what has been trained so far)
+
+All models see the same pictures in the same batches: the order follows from the data and its seed alone. What is there
+already is not done again, so the same command goes on where it stopped.
+"""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from im2latex.errors import ConfigError
+from im2latex.models import KINDS
+from training.command import run_command
+from training.run_experiment import parse
+from training.scored import PREDICTIONS, read_table
+
+FLAGS: dict[str, list[str]] = {
+    "resnet_transformer": [],
+    "cnn_lstm": ["--optimizer.name=adamw"],
+    "cnn_gru": ["--optimizer.name=adamw"],
+    # the paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells
+    "i2l_strips": ["--model.pools=4", "--optimizer.name=adamw"],
+    "i2l_nopool": ["--model.pools=4", "--optimizer.name=adamw"],
+}
+"""What differs between the trainings: the older systems were trained with Adam."""
+NOT_YET = "not trained yet"
+HEADER = (
+    "model", "parameters (M)", "BLEU", "edit score", "exact match", "image match", "ms a formula", "tokens a second",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """On what, for how long, and where to."""
+
+    data: str = "data/packed"
+    """What is trained on, as --data.path of run_experiment.py."""
+    labelled: str = "data/packed/val"
+    """Packed set that is scored."""
+    epochs: int = 4
+    """So many that pictures times epochs are 300,000 at least."""
+    out: str = "runs/models"
+    vocabulary: int = 500
+    """Tokens, for the parameters of what is not trained yet."""
+    image_match: bool = False
+    """Also compare rendered pictures; this needs LaTeX."""
+    table_only: bool = False
+    more: list[str] = field(default_factory=list)
+    """More flags for every training."""
+
+
+def compare(config: CompareConfig) -> str:
+    """Do what is missing, unless only the table is wanted; the table in Markdown."""
+    for name in () if config.table_only else KINDS:
+        for unless, command in plan(config, name):
+            if not unless.exists() and subprocess.run([sys.executable, *command], check=False).returncode:
+                raise ConfigError(f"{name}: this command failed: python {' '.join(command)}")
+    rows = [row(config, name) for name in KINDS]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADER, ["---"] * len(HEADER), *rows))
+
+
+def plan(config: CompareConfig, name: str) -> list[tuple[Path, list[str]]]:
+    """The commands that train, export and score a model, each with the file that makes it unnecessary."""
+    folder = Path(config.out) / name
+    train = [f"--model={name}", *FLAGS[name], f"--data.path={config.data}", f"--trainer.max_epochs={config.epochs}"]
+    train += [f"--out={config.out}", f"--name={name}", *config.more]
+    if (folder / "last.ckpt").exists():  # interrupted, or at its end: then there is nothing left to learn
+        train.append(f"--resume={folder / 'last.ckpt'}")
+    export = [f"--checkpoint={folder / 'best.ckpt'}", f"--out={folder / 'bundle.pt'}", f"--name={name}"]
+    score = [f"--bundle={folder / 'bundle.pt'}", f"--data={config.labelled}", f"--out={folder}"]
+    return [
+        (folder / "bundle.pt", ["training/run_experiment.py", *train]),
+        (folder / "bundle.pt", ["training/export_bundle.py", *export, "--max_megabytes=200"]),
+        (folder / "scores.json", ["training/evaluate.py", *score, f"--image_match={str(config.image_match).lower()}"]),
+    ]
+
+
+def row(config: CompareConfig, name: str) -> list[str]:
+    """The cells of a model; the time is that of reading the whole set, picture after picture or in batches."""
+    folder = Path(config.out) / name
+    parameters = f"{count_parameters(name, config.vocabulary) / 1e6:.1f}"
+    if not (folder / "scores.json").exists():
+        return [name, parameters, NOT_YET, *[""] * (len(HEADER) - 3)]
+    report: dict[str, Any] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    tokens = sum(len(each["prediction"].split()) for each in read_table(folder / PREDICTIONS))
+    scores = [report["scores"].get(key) for key in ("bleu", "edit_score", "exact_match", "image_match")]
+    return [
+        name, parameters, *("" if score is None else f"{score:.1f}" for score in scores),
+        f"{1000 * report['seconds'] / report['formulas']:.1f}", f"{tokens / report['seconds']:.0f}",
+    ]  # fmt: skip
+
+
+def count_parameters(name: str, vocabulary: int) -> int:
+    """Parameters of the model as `plan` trains it."""
+    model = parse([f"--model={name}", *FLAGS[name]]).model.build(vocabulary)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 when the table was printed, 1 with a message if not."""
+    return run_command(CompareConfig, compare, arguments, name="compare_models.py", usage=__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Every formula model is trained on the same data for the same time, and the table invents nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from im2latex.errors import ConfigError
+from im2latex.models import KINDS
+from training import compare_models
+from training.compare_models import NOT_YET, CompareConfig, compare, plan
+from training.run_experiment import parse
+from training.scored import COLUMNS, write_table
+
+PAGE = Path(__file__).parents[2] / "docs/models.md"
+
+
+def test_all_models_are_trained_on_the_same_batches():
+    experiments = [parse(plan(CompareConfig(epochs=7), name)[0][1][1:]) for name in KINDS]
+    assert [experiment.model.name for experiment in experiments] == list(KINDS)
+    for part in ("data", "augment", "spec", "trainer", "seed"):
+        assert len({str(getattr(experiment, part)) for experiment in experiments}) == 1, part
+    assert experiments[0].trainer.max_epochs == 7
+
+
+def test_the_table_holds_parameters_and_only_scores_that_were_measured(tmp_path):
+    folder = tmp_path / "cnn_gru"
+    folder.mkdir()
+    report = {"scores": {"bleu": 51.26, "edit_score": 60.0, "exact_match": 7.0}, "seconds": 4.0, "formulas": 8}
+    (folder / "scores.json").write_text(json.dumps(report))
+    cells = {"prediction": "x ^ { 2 }"}
+    write_table(folder / "predictions.tsv", COLUMNS, [[cells.get(name, "") for name in COLUMNS]] * 8)
+    lines = compare(CompareConfig(out=str(tmp_path), table_only=True)).splitlines()
+    found = {line.split(" | ")[0].strip("| "): line for line in lines[2:]}
+    assert list(found) == list(KINDS)
+    assert found["cnn_gru"] == "| cnn_gru | 2.5 | 51.3 | 60.0 | 7.0 |  | 500.0 | 10 |"
+    assert all(NOT_YET in line for name, line in found.items() if name != "cnn_gru")
+
+
+def test_what_is_there_is_not_made_again_and_what_was_interrupted_goes_on(tmp_path, monkeypatch):
+    class Done:
+        returncode = 0
+
+    commands: list[list[str]] = []
+    monkeypatch.setattr(compare_models.subprocess, "run", lambda command, check: commands.append(command) or Done())
+    for name in KINDS:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bundle.pt").touch()
+    (tmp_path / "cnn_lstm" / "bundle.pt").unlink()
+    (tmp_path / "cnn_lstm" / "last.ckpt").touch()
+    compare(CompareConfig(out=str(tmp_path)))
+    scripts = [Path(command[1]).stem for command in commands]
+    assert scripts.count("run_experiment") == 1
+    assert scripts.count("evaluate") == len(KINDS)
+    assert f"--resume={tmp_path / 'cnn_lstm' / 'last.ckpt'}" in next(c for c in commands if "run_experiment" in c[1])
+
+
+def test_a_command_that_fails_ends_the_comparison(tmp_path, monkeypatch):
+    class Failed:
+        returncode = 3
+
+    monkeypatch.setattr(compare_models.subprocess, "run", lambda command, check: Failed())
+    with pytest.raises(ConfigError, match="resnet_transformer: this command failed"):
+        compare(CompareConfig(out=str(tmp_path)))
+
+
+def test_the_page_tells_the_parameters_that_the_models_have():
+    for line in compare(CompareConfig(out="nowhere", table_only=True)).splitlines()[2:]:
+        name, parameters = line.strip("| ").split(" | ")[:2]
+        assert f"| {name} | {parameters} |" in PAGE.read_text()

@@ -33,6 +33,7 @@ def make_server(app: FastAPI, settings: Settings, host: str, port: int) -> "Drai
         host=host,
         port=port,
         http=protocol,
+        loop="asyncio",     # the one that is tested, whatever other is installed
         ws="none",
         log_config=LOGGING,
         access_log=False,

@@ -144,3 +144,7 @@ def test_two_requests_on_one_connection_are_both_answered(server):
     answer = server.send(WHOLE + WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: close"))
     bodies = [json.loads(part.split(b"\r\n\r\n")[1]) for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
     assert [body["pred"] for body in bodies] == ["x_{1}"] * 2
+
+
+def test_the_loop_is_the_one_that_these_tests_run_on_though_a_faster_one_may_be_installed(server):
+    assert server.server.config.loop == "asyncio"

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 CHOICES = {"random": 1, "two choices": 2}
-"""How a request finds a replica: any, as a Kubernetes Service does; or the shorter queue of two, as Ray Serve does."""
+"""How a request finds a replica: any, as a Kubernetes Service does; or the shorter queue of two, as good proxies do."""
 
 
 @dataclass(frozen=True)

@@ -1,172 +1,163 @@
-"""Measure training speed: samples per second on the median picture, and where the time of a step goes.
+"""How fast the model reads: alone and in batches, part by part, beside the naive loop and the machine's limit.
 
-python training/benchmark.py --steps 10 --json benchmark.json
+python training/benchmark.py --data.data data/val_look --data.limit 200 --json_path reading.json --chart reading.png
+
+Every way of reading is measured in a process of its own. `training/benchmark_training.py` measures training.
 """
 
 import json
 import platform
+import subprocess
 import sys
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from jsonargparse import auto_cli
-from torch import Tensor, nn
 
-from im2latex.images import ImageSpec
-from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig, ResNetTransformerConfig
-from im2latex.optimizers import OptimizerConfig, build_optimizer
+from im2latex.bundle import Bundle, load_bundle
+from im2latex.data.im2latex100k import SMALL
+from im2latex.errors import ConfigError
+from im2latex.models import ResNetTransformer, read_model
 from im2latex.precision import fast_precision
+from im2latex.predictor import bundled_model
+from training.benchmark_arm import Arm, Measured, Work
+from training.benchmark_limit import count_encoding, count_sizes, least_seconds, measure_machine
+from training.benchmark_report import Limit, Report, draw_chart, draw_table
+from training.benchmark_start import measure_start
+from training.command import run_command
+from training.labelled import LabelledSet
+from training.provenance import ROOT, current_command, current_commit
 
-MEDIAN_HEIGHT, MEDIAN_WIDTH, MEAN_TOKENS = (
-    43,
-    246,
-    58,
-)  # px, px, tokens: IM2LATEX-100K in the official look, halved
-
-DEFAULT_MODEL, DEFAULT_OPTIMIZER = ResNetTransformerConfig(), OptimizerConfig()
+SMALL_SET = LabelledSet(data=str(Path(SMALL) / "val"))
+ARMS = (
+    Arm(threads=1),
+    Arm(threads=2),
+    Arm(threads=2, beam=5),
+    Arm("eager", threads=2),
+    Arm("eager", precision="int8", threads=1),
+    Arm("eager", precision="int8", threads=2),
+    Arm(precision="bf16", threads=2),
+    Arm("naive", threads=2),
+)
 
 
 @dataclass(frozen=True)
-class TrainingSpeed:
-    """Seconds a step, split by its parts, and what follows from them."""
+class BenchmarkConfig(Work):
+    """What to read, and where to write the figures."""
 
-    samples_per_second: float
-    encode: float
-    decode: float
-    backward: float
-    optimizer: float
-    matrix_rate: float
-    """Multiply-adds of a large matrix product in the same precision, 1e9 a second: the machine's own limit."""
-    parameters: int
-    batch_size: int
-    precision: str
-    processor: str
-    threads: int
+    data: LabelledSet = field(default_factory=lambda: SMALL_SET)
+    """None named: the validation pictures of the small data set."""
+    only: list[str] = field(default_factory=list)
+    """Only ways of reading whose title holds one of these, e.g. '["torchscript fp32"]'."""
+    starts: int = 3
+    """How often a cold start is tried; the median is told."""
+    json_path: str | None = None
+    """Where to write all figures."""
+    chart: str | None = None
+    """Where to draw them, .png or .svg."""
 
 
-class Stopwatch:
-    """Adds up the seconds of named parts; on a GPU it waits for the work to be done."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds: dict[str, float] = {}
-        self._last = 0.0
-
-    def start(self) -> None:
-        self._last = self._now()
-
-    def note(self, part: str) -> None:
-        now = self._now()
-        self.seconds[part] = self.seconds.get(part, 0.0) + now - self._last
-        self._last = now
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
-
-
-def measure_training(
-    model: ModelConfig, optimizer: OptimizerConfig, batch_size: int, steps: int
-) -> TrainingSpeed:
-    """Times `steps` optimizer steps (after two to warm up) on random pictures of the median size."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    precision = fast_precision()
-    vocab = ["<pad>", "<bos>", "<eos>", "<unk>", *(f"token-{index}" for index in range(500))]
-    module = LitModel(model, optimizer, vocab, ImageSpec()).to(device)
-    images = torch.rand(
-        batch_size, 1, -(-MEDIAN_HEIGHT // 16) * 16, -(-MEDIAN_WIDTH // 16) * 16, device=device
-    )
-    token_ids = torch.randint(4, len(vocab), (batch_size, MEAN_TOKENS + 2), device=device)
-    learner = build_optimizer(module.model, optimizer)
-    watch = Stopwatch(device)
-    for step in range(steps + 2):
-        if step == 2:
-            watch.seconds.clear()
-        _step(module, learner, images, token_ids, watch, precision == "bf16-mixed")
-    parts = {name: seconds / steps for name, seconds in watch.seconds.items()}
-    return TrainingSpeed(
-        samples_per_second=batch_size / sum(parts.values()),
-        **parts,
-        matrix_rate=matrix_rate(device, precision == "bf16-mixed"),
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
-        batch_size=batch_size,
-        precision=precision,
-        processor=torch.cuda.get_device_name()
-        if device.type == "cuda"
-        else platform.processor() or platform.machine(),
-        threads=torch.get_num_threads(),
+def benchmark(config: BenchmarkConfig) -> Report:
+    """Measure what was asked for; raises ConfigError when that is nothing."""
+    arms = [arm for arm in ARMS if not config.only or any(word in arm.title for word in config.only)]
+    if not arms:
+        raise ConfigError(f"--only {config.only}: none of {', '.join(arm.title for arm in ARMS)}")
+    skipped = {arm.title: reason for arm in arms if (reason := why_skipped(arm))}
+    pictures = config.data.open()
+    start = measure_start(pictures.read(0), config.bundle, config.starts) if config.starts else None
+    measured = [run_arm(arm, config) for arm in arms if arm.title not in skipped]
+    bundle = load_bundle(config.bundle or bundled_model())
+    return Report(
+        set=config.data.title,
+        pictures=len(pictures.names),
+        model=str(bundle.facts.get("name", "unnamed")),
+        processor=processor_name(),
+        clock=config.clock,
+        command=current_command(),
+        commit=current_commit(),
+        start=start,
+        measured=measured,
+        skipped=skipped,
+        limits=find_limits(bundle, measured),
     )
 
 
-def _step(
-    module: LitModel,
-    learner: torch.optim.Optimizer,
-    images: Tensor,
-    token_ids: Tensor,
-    watch: Stopwatch,
-    bf16: bool,
-) -> None:
-    watch.start()
-    with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-        memory = module.model.encode(images)
-        watch.note("encode")
-        logits = module.model.decode(token_ids[:, :-1], memory)
-        loss = nn.functional.cross_entropy(logits.flatten(0, 1).float(), token_ids[:, 1:].flatten())
-    watch.note("decode")
-    loss.backward()  # type: ignore[no-untyped-call]
-    watch.note("backward")
-    nn.utils.clip_grad_norm_(module.parameters(), 1.0)
-    learner.step()
-    learner.zero_grad()
-    watch.note("optimizer")
+def why_skipped(arm: Arm) -> str:
+    """Why this processor cannot be measured so; empty when it can."""
+    if arm.precision == "bf16" and fast_precision() != "bf16-mixed":
+        return "this processor has no fast bfloat16: a product would take minutes"
+    if arm.precision == "int8" and not {"x86", "fbgemm", "onednn", "qnnpack"} & set(
+        torch.backends.quantized.supported_engines
+    ):
+        return "this PyTorch has no int8 kernels"
+    return ""
 
 
-def matrix_rate(device: torch.device, bf16: bool, size: int = 1024) -> float:
-    """Multiply-adds of a square matrix product, 1e9 a second."""
-    left = torch.rand(size, size, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
-    watch = Stopwatch(device)
-    for attempt in range(11):
-        if attempt == 1:
-            watch.start()
-        left @ left
-    watch.note("product")
-    return 10 * size**3 / watch.seconds["product"] / 1e9
+def run_arm(arm: Arm, config: BenchmarkConfig) -> Measured:
+    """Measure one way of reading in its own process."""
+    work = {"data": asdict(config.data), "bundle": config.bundle, "clock": config.clock}
+    asked = json.dumps({"arm": asdict(arm), "work": work})
+    command = [sys.executable, "-m", "training.benchmark_arm", asked]
+    found = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if found.returncode:
+        raise ConfigError(f"{arm.title} could not be measured: its process ended with {found.returncode}")
+    return Measured.read(found.stdout.splitlines()[-1])
 
 
-def draw_table(speed: TrainingSpeed) -> str:
-    """The measurement as lines of text, parts with a bar for their share."""
-    parts = {name: getattr(speed, name) for name in ("encode", "decode", "backward", "optimizer")}
-    total = sum(parts.values())
-    lines = [
-        f"{speed.samples_per_second:.1f} samples/s: {speed.parameters / 1e6:.1f} M parameters,"
-        f" batch {speed.batch_size}, {speed.precision}, {speed.processor}, {speed.threads} threads",
-        *(f"  {name:<10}{1000 * s:8.0f} ms  {'#' * round(40 * s / total)}" for name, s in parts.items()),
-        f"  a large matrix product runs at {speed.matrix_rate:.0f} G multiply-adds/s",
-    ]
-    return "\n".join(lines)
+def find_limits(bundle: Bundle, measured: list[Measured]) -> list[Limit]:
+    """The machine's limit for each number of threads with which the shipped decoder was measured greedily."""
+    limits = []
+    for one in measured:
+        if one.arm == Arm(threads=one.arm.threads):
+            limits += _find_limit(bundle, one)
+    return limits
 
 
-def benchmark(
-    model: ModelConfig = DEFAULT_MODEL,
-    optimizer: OptimizerConfig = DEFAULT_OPTIMIZER,
-    batch_size: int = 64,
-    steps: int = 10,
-    json_path: str | None = None,
-) -> None:
-    """Prints the table; with --json_path FILE, also writes the figures there."""
-    speed = measure_training(model, optimizer, batch_size, steps)
-    print(draw_table(speed))
-    if json_path:
-        Path(json_path).write_text(
-            json.dumps({"command": " ".join(sys.argv), **asdict(speed)}, indent=1) + "\n"
-        )
+def _find_limit(bundle: Bundle, measured: Measured) -> list[Limit]:
+    kept: Any = bundle.facts.get("model")
+    with torch.device("meta"):
+        model = read_model(kept).build(len(bundle.tokenizer)) if kept else None
+    if not isinstance(model, ResNetTransformer):
+        return []  # what a step reads is not known of other models
+    machine, sizes = measure_machine(measured.arm.threads), count_sizes(model)
+    encoding = {size: count_encoding(model, size) for size in set(measured.sizes)}
+    counts = [len(tokens.split()) + 1 for tokens in measured.tokens]  # and the end
+    cells = [-(-height // 8) * -(-width // 8) for height, width in measured.sizes]
+
+    def least(places: list[int]) -> float:
+        return least_seconds(
+            machine, sizes,
+            [encoding[measured.sizes[place]] for place in places],
+            [cells[place] for place in places],
+            [counts[place] for place in places],
+        )  # fmt: skip
+
+    alone = sum(least([place]) for place in range(len(counts)))
+    return [Limit(machine, alone / len(counts), sum(map(least, measured.batches)) / len(counts))]
+
+
+def processor_name() -> str:
+    """As the system calls it."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text().splitlines() if about.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _run(config: BenchmarkConfig) -> str:
+    report = benchmark(config)
+    if config.json_path:
+        Path(config.json_path).write_text(json.dumps(report.as_json(), indent=1, ensure_ascii=False) + "\n")
+    if config.chart:
+        draw_chart(report, Path(config.chart))
+    return draw_table(report)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 if all was measured, 1 with a message if not."""
+    return run_command(BenchmarkConfig, _run, arguments, name="benchmark.py", usage=__doc__)
 
 
 if __name__ == "__main__":
-    run: Callable[..., None] = auto_cli
-    run(benchmark, as_positional=False)
+    sys.exit(main())

@@ -17,13 +17,16 @@ from torch import Tensor, nn
 from im2latex.bundle import load_bundle, round_weights, save_bundle
 from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import BundleError, ConfigError
-from im2latex.images import open_image, prepare
+from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
 from im2latex.models import describe_model
+from im2latex.predictor import MAX_BATCH_PIXELS, batches_of_one_size
+from im2latex.tokenizer import PAD
 from training.command import run_command
 from training.labelled import open_packed
 from training.provenance import current_commit
+from training.reading import progress
 
 TOLERANCE = 1e-3
 """Largest difference of a token's log-probability between the eager and the scripted model."""
@@ -49,6 +52,10 @@ class ExportConfig:
     """What the model is called; None: its architecture and the commit."""
     trained_on: str = ""
     """One sentence on the data it learned from."""
+    check_on: str | None = None
+    """A packed data set on which the bundle must read what the model reads, token for token; takes minutes."""
+    check_limit: int = 1000
+    """How many of its pictures, from the first on."""
     scores: list[str] = field(default_factory=list)
     """Files scores.json of training/evaluate.py to record."""
 
@@ -62,10 +69,13 @@ def export(config: ExportConfig) -> dict[str, Any]:
     try:
         save_bundle(candidate, module.decoder(), module.tokenizer, module.spec, gather_facts(config, module))
         bundle = load_bundle(candidate)
-        prove_equal(round_weights(module.decoder()), bundle.decoder, images)
+        eager = round_weights(module.decoder())
+        prove_equal(eager, bundle.decoder, images)
         size = candidate.stat().st_size / 1e6
         if size > config.max_megabytes:
             raise BundleError(f"the bundle has {size:.1f} MB, wanted at most {config.max_megabytes:g}: --max_megabytes")
+        if config.check_on is not None:
+            prove_same_tokens(eager, bundle.decoder, read_set(Path(config.check_on), config.check_limit, module.spec))
         candidate.replace(out)
     finally:
         candidate.unlink(missing_ok=True)
@@ -100,6 +110,29 @@ def prove_equal(eager: nn.Module, scripted: nn.Module, images: Sequence[Tensor])
                 )
 
 
+def read_set(folder: Path, limit: int, spec: ImageSpec) -> list[Tensor]:
+    """The first pictures of a packed data set, prepared."""
+    pictures = open_packed(folder)
+    return [prepare(open_image(pictures.read(place)), spec) for place in range(min(limit, len(pictures.names)))]
+
+
+def prove_same_tokens(eager: nn.Module, scripted: nn.Module, images: Sequence[Tensor]) -> None:
+    """Raise BundleError unless both read the same tokens in every picture, greedily, those of one size together."""
+    differing = 0
+    with torch.inference_mode(), progress(None, len(images)) as bar:
+        for places in batches_of_one_size(images, MAX_BATCH_PIXELS):
+            batch = torch.stack([images[place] for place in places])
+            wanted, found = (decoder(batch)[0].tolist() for decoder in (eager, scripted))
+            width = max(len(wanted[0]), len(found[0]))
+            differing += sum(
+                one + [PAD] * (width - len(one)) != other + [PAD] * (width - len(other))
+                for one, other in zip(wanted, found, strict=True)
+            )
+            bar.update(len(places))
+    if differing:
+        raise BundleError(f"in {differing} of {len(images)} pictures the bundle reads other tokens than the model")
+
+
 def gather_facts(config: ExportConfig, module: LitModel) -> dict[str, Any]:
     """What `im2latex info` prints, without the counts that save_bundle adds."""
     commit = current_commit()
@@ -127,7 +160,9 @@ def _run(config: ExportConfig) -> str:
     never = unusable(load_bundle(config.out).tokenizer.vocab)
     warning = f"never written, since the grammar does not know them: {' '.join(never)}\n" if never else ""
     size = Path(config.out).stat().st_size / 1e6
-    return f"{warning}{config.out}: {facts['name']}, {facts['parameters']} parameters, {size:.1f} MB; scripted = eager"
+    checked = f" on {config.check_on}" if config.check_on else ""
+    sizes = f"{facts['parameters']} parameters, {size:.1f} MB"
+    return f"{warning}{config.out}: {facts['name']}, {sizes}; scripted = eager{checked}"
 
 
 def main(arguments: list[str] | None = None) -> int:

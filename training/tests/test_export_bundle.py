@@ -16,7 +16,7 @@ from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tests.test_images import OFFICIAL
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
 from training import export_bundle
-from training.export_bundle import main, prove_equal
+from training.export_bundle import main, prove_equal, prove_same_tokens
 
 SPEC = ImageSpec(margin=6)
 SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
@@ -73,6 +73,19 @@ def test_golden_pictures_default_to_the_small_data_set(files, monkeypatch):
     monkeypatch.setattr(export_bundle, "SMALL", str(files / "small"))
     arguments = ["--checkpoint", str(files / "best.ckpt"), "--out", str(files / "model.pt")]
     assert main(arguments) == 0
+
+
+def test_a_larger_set_is_checked_when_asked(files, capsys):
+    make_packed_set(files / "set", samples=5)
+    assert run(files, "--check_on", str(files / "set"), "--check_limit", "4") == 0
+    assert "scripted = eager on" in capsys.readouterr().out
+
+
+def test_pictures_that_are_read_otherwise_are_counted():
+    images = [torch.full((1, 16, 16), ink) for ink in (0.1, 0.2, 0.9)]
+    prove_same_tokens(TinyDecoder(0.5), TinyDecoder(0.6), images)
+    with pytest.raises(BundleError, match="in 2 of 3 pictures"):
+        prove_same_tokens(TinyDecoder(0.5), TinyDecoder(0.05), images)
 
 
 def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, capsys):

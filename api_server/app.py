@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 import im2latex
 from api_server import problems
 from api_server.access import Access
 from api_server.middleware import Observe, RefuseWhenFull
-from api_server.page import STATIC
+from api_server.page import StaticParts
 from api_server.predictions import ReadsFormulas
 from api_server.reader import Reader
 from api_server.routes import router
@@ -44,7 +43,7 @@ def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None
     app.add_middleware(RefuseWhenFull, service=service)
     app.add_middleware(Observe, service=service)    # the last one added is the first to see a request
     app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC))
+    app.mount("/static", StaticParts())
     problems.install(app)
     return app
 

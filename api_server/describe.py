@@ -11,7 +11,7 @@ PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 MEANINGS = {
     401: ("unauthorized", "Send a key: Authorization: Bearer KEY, or X-API-Key: KEY."),
     408: ("request_timeout", "The body took longer than 20 seconds."),
-    413: ("upload_too_large", "The picture is larger than 10485760 bytes."),
+    413: ("upload_too_large", "The picture is larger than 10 MB."),
     415: ("unsupported_media_type", "Send application/json or multipart/form-data."),
     422: ("unreadable_image", "not a picture: wanted one of PNG, JPEG, WEBP, GIF, BMP, TIFF"),
     429: ("rate_limited", "More than 60 per 1 minute."),
@@ -26,6 +26,11 @@ READING: dict[str, Any] = {
     "tokens": [{"token": token, "confidence": 0.97} for token in ["x", "^", "{", "2", "}"]],
     "alternatives": [{"pred": "x^{z}", "confidence": 0.41}],
     "formats": {"mathml": "<math><msup><mi>x</mi><mn>2</mn></msup></math>"},
+    "attention": {
+        "width": 60,
+        "height": 40,
+        "boxes": [[8, 14, 22, 28], [24, 6, 31, 15], [24, 6, 31, 15], [24, 6, 31, 15], [30, 7, 36, 15]],
+    },
     "model": "default",
     "seconds": 0.03,
 }

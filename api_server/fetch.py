@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urljoin
 
 from api_server.addresses import Target, is_listed, is_public, read_url, refuse
-from api_server.problems import Problem
+from api_server.problems import Problem, in_words
 from api_server.settings import Settings
 
 REDIRECTS = {301, 302, 303, 307, 308}
@@ -136,7 +136,7 @@ def read_answer(sock: socket.socket, target: Target, settings: Settings) -> byte
     while chunk := answer.read(CHUNK):
         body += chunk
         if len(body) > settings.max_upload_bytes:
-            detail = f"The picture is larger than {settings.max_upload_bytes} bytes."
+            detail = f"The picture is larger than {in_words(settings.max_upload_bytes)}."
             raise Problem(422, "url_too_large", detail)
     if answer.length:
         raise Problem(422, "url_failed", "image_url ended before its end.")

@@ -8,12 +8,15 @@ from torch import Tensor
 
 from api_server.settings import Settings
 from im2latex.errors import ImageError
-from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, open_image, prepare
+from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, Placement, open_image, prepare_placed
 
 
-def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Tensor:
-    """Make (1, H, W) of a picture file; raises ImageError for what is no picture, too large, damaged or blank."""
-    return prepare(open_picture(data, spec, settings), spec)
+def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> tuple[Tensor, Placement]:
+    """Make (1, H, W) of a picture file, and say where it lies on the picture.
+
+    Raises ImageError for what is no picture, too large, damaged or blank.
+    """
+    return prepare_placed(open_picture(data, spec, settings), spec)
 
 
 def open_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Image.Image:

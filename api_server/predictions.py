@@ -6,9 +6,12 @@ from typing import Protocol
 from PIL import Image
 from torch import Tensor
 
-from api_server.schemas import Alternative, Format, Options, Reading, Token
+from api_server.problems import Problem
+from api_server.schemas import Alternative, Attention, Format, Options, Reading, Token
 from im2latex.errors import FormulaError
-from im2latex.images import ImageSpec
+from im2latex.explanation import Attention as Looked
+from im2latex.explanation import Map
+from im2latex.images import ImageSpec, Placement
 from im2latex.latex.mathml import to_mathml
 
 
@@ -63,10 +66,28 @@ class ReadsFormulas(Protocol):
     def predict_prepared(
         self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0
     ) -> Sequence[FormulaRead]: ...
+    @property
+    def can_explain(self) -> bool: ...
+    def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> Sequence[Map]: ...
     def stream(self, image: Image.Image) -> Generator[TokenRead, None, FormulaRead]: ...
 
 
-def to_reading(found: FormulaRead, options: Options, model: str, seconds: float) -> Reading:
+def check_attention(predictor: ReadsFormulas, options: Options) -> None:
+    """Raise a Problem when attention is wanted of a model that cannot tell it."""
+    if options.attention and not predictor.can_explain:
+        detail = "The model of this server cannot tell where it looked: leave out attention."
+        raise Problem(422, "no_attention", detail)
+
+
+def to_attention(maps: Map, image: Tensor, placement: Placement) -> Attention:
+    """A box for each token, in pixels of the picture."""
+    boxes = [[round(edge, 1) for edge in box] for box in Looked(maps, image, placement).boxes()]
+    return Attention(width=placement.width, height=placement.height, boxes=boxes)
+
+
+def to_reading(
+    found: FormulaRead, options: Options, model: str, seconds: float, attention: Attention | None = None
+) -> Reading:
     """The answer to one picture."""
     confidences = zip(found.tokens.split(), found.token_confidences, strict=True)
     return Reading(
@@ -75,6 +96,7 @@ def to_reading(found: FormulaRead, options: Options, model: str, seconds: float)
         tokens=[Token(token=token, confidence=confidence) for token, confidence in confidences],
         alternatives=[Alternative(pred=other.latex, confidence=other.confidence) for other in found.alternatives],
         formats={kind: to_format(found.latex, kind) for kind in options.formats},
+        attention=attention,
         model=model,
         seconds=seconds,
     )

@@ -39,6 +39,14 @@ class Problem(Exception):  # noqa: N818  (it is the name of the answer, too)
         return JSONResponse(body, self.status, self.headers, media_type="application/problem+json")
 
 
+def in_words(size: int) -> str:
+    """A number of bytes as a person says it: MB where it is one or more, rounded down."""
+    for unit, name in ((2**20, "MB"), (2**10, "kB")):
+        if size >= unit:
+            return f"{int(10 * size / unit) / 10:g} {name}"
+    return f"{size} bytes"
+
+
 def busy(detail: str) -> Problem:
     """The answer to more work than the server takes on: 503, come back in a second."""
     return Problem(503, "busy", detail, {"Retry-After": "1"})

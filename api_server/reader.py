@@ -15,12 +15,13 @@ from api_server.fetch import fetch_image
 from api_server.machine import set_threads, usable_cores
 from api_server.metrics import Metrics
 from api_server.pictures import prepare_picture
-from api_server.predictions import FormulaRead, ReadsFormulas, to_reading
+from api_server.predictions import FormulaRead, ReadsFormulas, check_attention, to_attention, to_reading
 from api_server.problems import Problem, busy, unreadable
 from api_server.schemas import BatchReading, BatchRequest, Options, ProblemDetails, Reading
 from api_server.settings import Settings
 from api_server.uploads import decode_picture
 from im2latex.errors import ImageError
+from im2latex.explanation import Map
 
 BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels, as the library does."""
@@ -85,17 +86,26 @@ class Reader:
 
     async def read_in_place(self, data: bytes, options: Options) -> Reading:
         """Read a picture that has its place."""
-        image = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
+        check_attention(self.predictor, options)
+        image, placement = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
         alternatives = min(options.alternatives, options.beam - 1)
-        kind = (image.shape, options.beam, alternatives)
-        run = partial(self.predict, options.beam, alternatives)
-        found, seconds = await self.batcher.answer(Work(kind, run, image, max(1, BATCH_PIXELS // image.numel())))
+        kind = (image.shape, options.beam, alternatives, options.attention)
+        run = partial(self.predict, options.beam, alternatives, options.attention)
+        work = Work(kind, run, image, max(1, BATCH_PIXELS // image.numel()))
+        (found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))
-        return await self.in_pool(to_reading, found, options, self.predictor.name, seconds)
+        attention = None if maps is None else await self.in_pool(to_attention, maps, image, placement)
+        return await self.in_pool(to_reading, found, options, self.predictor.name, seconds, attention)
 
-    def predict(self, beam: int, alternatives: int, images: list[Tensor]) -> Sequence[FormulaRead]:
-        """Read prepared pictures of one size, on the model's thread."""
-        return self.predictor.predict_prepared(images, beam, alternatives)
+    def predict(
+        self, beam: int, alternatives: int, attention: bool, images: list[Tensor]
+    ) -> Sequence[tuple[FormulaRead, Map | None]]:
+        """Read prepared pictures of one size, on the model's thread; with maps of attention if they are wanted."""
+        found = self.predictor.predict_prepared(images, beam, alternatives)
+        if not attention:
+            return [(reading, None) for reading in found]
+        maps = self.predictor.attend(images, [reading.tokens for reading in found])
+        return list(zip(found, maps, strict=True))
 
     async def in_pool(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on one of the threads that prepare pictures."""

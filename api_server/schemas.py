@@ -25,6 +25,7 @@ class Options(BaseModel):
     formats: Annotated[list[Format], BeforeValidator(split_commas)] = Field(
         [], max_length=10, description="Further forms of `pred`, wanted in the field `formats`."
     )
+    attention: bool = Field(False, description="Whether to tell where the model looked for each token.")
 
 
 class UrlRequest(Options):
@@ -65,6 +66,17 @@ class Alternative(BaseModel):
     confidence: float = Field(ge=0, le=1)
 
 
+class Attention(BaseModel):
+    """Where the model looked for each token, in pixels of the picture, turned upright as its EXIF data says."""
+
+    width: int = Field(description="Of the picture.", examples=[240])
+    height: int = Field(description="Of the picture.", examples=[60])
+    boxes: list[Annotated[list[float], Field(min_length=4, max_length=4)]] = Field(
+        description="For each of `tokens`, in order: left, top, right and bottom, from the picture's left and top.",
+        examples=[[[20.0, 22.0, 31.0, 34.0]]],
+    )
+
+
 class Reading(BaseModel):
     """What a picture says."""
 
@@ -77,6 +89,7 @@ class Reading(BaseModel):
     formats: dict[Format, str | None] = Field(
         {}, description="`pred` in the formats asked for; null where it cannot be written in one.", examples=[{}]
     )
+    attention: Attention | None = Field(None, description="Where the model looked; null unless asked for.")
     model: str = Field(description="Name of the model that read the picture.", examples=["default"])
     seconds: float = Field(ge=0, description="Time the model took, in seconds; shared by a batch.")
 

@@ -21,8 +21,8 @@ MEDIA_TYPE = "text/event-stream"
 
 async def stream_reading(reader: Reader, data: bytes, options: Options) -> AsyncGenerator[Token | Reading, None]:
     """Yield each token, then the reading; raises ImageError before the first. Who leaves ends the work."""
-    if options.beam > 1 or options.alternatives:
-        detail = "A stream is read token by token, without a beam: leave out beam and alternatives."
+    if options.beam > 1 or options.alternatives or options.attention:
+        detail = "A stream is read token by token: leave out beam, alternatives and attention."
         raise Problem(422, "invalid_request", detail)
     loop, tokens, has_left = asyncio.get_running_loop(), asyncio.Queue[TokenRead | None](), threading.Event()
     with reader.places(1):

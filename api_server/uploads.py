@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import Field, File, FormParser
 
-from api_server.problems import Problem, invalid
+from api_server.problems import Problem, in_words, invalid
 from api_server.schemas import BatchRequest, ImageRequest, Options
 
 DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
@@ -32,7 +32,7 @@ class Body:
 
 def too_large(limit: int) -> Problem:
     """The answer to a picture above the limit."""
-    return Problem(413, "upload_too_large", f"The picture is larger than {limit} bytes.")
+    return Problem(413, "upload_too_large", f"The picture is larger than {in_words(limit)}.")
 
 
 def parse_upload(body: Body, limit: int) -> tuple[Options, bytes]:

@@ -2,7 +2,7 @@
 
 const TRIES = 4;
 const LONGEST_WAIT = 30; // seconds
-const OPTIONS = { beam: "4", alternatives: "3" };
+const OPTIONS = { beam: "4", alternatives: "3", attention: "true" }; // the last is dropped where the model cannot tell it
 
 let key = ""; // as long as the page: a secret is not left in a browser that others use
 
@@ -21,6 +21,10 @@ export async function readPicture(source, signal, onWait) {
     const response = await send(source, signal);
     const body = await response.json().catch(() => ({}));
     if (response.ok && typeof body.pred === "string") return body;
+    if (body.code === "no_attention") {
+      delete OPTIONS.attention;
+      continue;
+    }
     const isBusy = response.status === 503 || response.status === 429;
     if (!isBusy || attempt === TRIES) throw refusal(response.status, body);
     const seconds = secondsToWait(response.headers.get("Retry-After"));

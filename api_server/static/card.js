@@ -1,7 +1,8 @@
 // One formula: its picture, the LaTeX drawn and written, what else it may be, and ways to take it along.
 
 import { copyAs, saveAs } from "/static/export.js";
-import { drawFormula } from "/static/formula.js";
+import { drawFormula, lookOf } from "/static/formula.js";
+import { markPlace } from "/static/look.js";
 import { locateTokens, showTokens } from "/static/tokens.js";
 
 const NEED_DRAWING = '[data-copy="mathml"], [data-copy="png"], [data-copy="svg"], [data-save]';
@@ -61,19 +62,20 @@ export class Card {
     this.find(".retry").hidden = !canRetry;
   }
 
-  // answer: the server's {pred, confidence, tokens, alternatives?}; latex: the text as it was edited, if it was.
+  // answer: the server's {pred, confidence, tokens, alternatives?, attention?}; latex: the text as it was edited, if it was.
   showAnswer(answer, latex) {
     this.showState(`Confidence ${percent(answer.confidence)}`, false);
     this.find(".answer").hidden = false;
     this.tokens = answer.tokens ?? [];
+    this.attention = answer.attention ?? null;
     this.showReadings([answer, ...(answer.alternatives ?? [])]);
     this.showDoubts();
     this.write(latex ?? answer.pred, false);
   }
 
   showReadings(readings) {
-    const firstOf = (latex) => readings.findIndex(({ pred }) => pred === latex);
-    const different = readings.filter(({ pred }, place) => firstOf(pred) === place);
+    const looks = readings.map(({ pred }) => lookOf(pred));
+    const different = readings.filter((_, place) => looks.indexOf(looks[place]) === place);
     const group = this.find(".others");
     group.hidden = different.length < 2;
     group.replaceChildren(...different.map((reading, place) => this.makeReading(reading, place)));
@@ -96,7 +98,10 @@ export class Card {
   }
 
   showDoubts() {
-    const count = showTokens(this.find(".tokens"), this.tokens, (index) => this.select(index));
+    const look = (index) => markPlace(this.find("img"), this.find(".mark"), this.attention, index);
+    look(-1);
+    const select = (index) => this.select(index);
+    const count = showTokens(this.find(".tokens"), this.tokens, select, this.attention && look);
     const amount = { 0: "no doubtful token", 1: "1 doubtful token" }[count] ?? `${count} doubtful tokens`;
     this.find(".doubts summary").textContent = `Token by token: ${amount}`;
     this.find(".doubts").open = count > 0;

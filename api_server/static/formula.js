@@ -20,6 +20,16 @@ export function drawForOutline(element, latex) {
   katex.render(latex, element, { ...OPTIONS, output: "html" });
 }
 
+// What LaTeX looks like, spaces aside, as text to compare: two readings of one look are one to a person.
+export function lookOf(latex) {
+  try {
+    return katex.renderToString(latex, { ...OPTIONS, output: "html" }).replace(/<span class="mspace[^>]*>[^<]*<\/span>/g, "");
+  } catch (error) {
+    if (!(error instanceof katex.ParseError)) throw error;
+    return latex.replace(/\s+/g, "");
+  }
+}
+
 // LaTeX as a <math> element, in text; throws katex.ParseError.
 export function toMathML(latex) {
   const wrapped = katex.renderToString(latex, { ...OPTIONS, output: "mathml" });

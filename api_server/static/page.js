@@ -79,7 +79,8 @@ function readSource(name, source, next, showPicture) {
 }
 
 // What of an answer is worth remembering.
-const slim = ({ pred, confidence, tokens = [], alternatives = [] }) => ({ pred, confidence, tokens, alternatives });
+const slim = ({ pred, confidence, tokens = [], alternatives = [], attention = null }) =>
+  ({ pred, confidence, tokens, alternatives, attention });
 
 function readFiles(files) {
   const next = cards.firstElementChild; // the newest are above, and among themselves in their order

@@ -9,25 +9,35 @@ const PIECES = /\\(?:begin|end)\{[^}]*\}|\\(?:left|right)(?:\\[a-zA-Z]+|\\.|\S)|
 const level = (confidence) => LEVELS.filter((least) => confidence >= least).length;
 const percent = (confidence) => `${Math.floor(100 * confidence)} %`;
 
-// Fills the toolbar; onPick(index) is called for a marked token that is chosen. Returns how many are doubtful.
-export function showTokens(toolbar, tokens, onPick) {
-  const pieces = tokens.map((token, index) => makePiece(token, () => onPick(index)));
+// Fills the toolbar; onPick(index) is called for a marked token that is chosen. Where it is known what the model looked
+// at, all tokens are marked, and onLook(index) is called for the one pointed at, onLook(-1) after. Returns how many
+// are doubtful.
+export function showTokens(toolbar, tokens, onPick, onLook) {
+  const pieces = tokens.map((token, index) => {
+    const look = onLook && ((isLooking) => onLook(isLooking ? index : -1));
+    return makePiece(token, () => onPick(index), look);
+  });
+  if (onLook) toolbar.setAttribute("aria-label", "Tokens; each is a button");
   toolbar.replaceChildren(...pieces.flatMap((piece) => [piece, " "]));
   const marked = pieces.filter((piece) => piece.tagName === "BUTTON");
   walkByArrows(toolbar, marked);
   return tokens.filter(({ confidence }) => confidence < UNSURE).length;
 }
 
-function makePiece({ token, confidence }, pick) {
-  const isSure = level(confidence) === LEVELS.length;
-  const piece = document.createElement(isSure ? "span" : "button");
+function makePiece({ token, confidence }, pick, look) {
+  const isMarked = look || level(confidence) < LEVELS.length;
+  const piece = document.createElement(isMarked ? "button" : "span");
   piece.className = `token level-${level(confidence)}`;
   piece.textContent = token;
   piece.title = percent(confidence);
-  if (!isSure) {
+  if (isMarked) {
     piece.type = "button";
     piece.setAttribute("aria-label", `${token}, ${percent(confidence)}`);
     piece.addEventListener("click", pick);
+  }
+  if (look) {
+    for (const kind of ["mouseenter", "focus", "click"]) piece.addEventListener(kind, () => look(true));
+    for (const kind of ["mouseleave", "blur"]) piece.addEventListener(kind, () => look(false));
   }
   return piece;
 }

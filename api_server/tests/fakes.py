@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 from fastapi.testclient import TestClient
 from PIL import Image, ImageDraw
 from torch import Tensor
@@ -13,6 +14,7 @@ from torch import Tensor
 from api_server.app import create_app
 from api_server.schemas import Token
 from api_server.settings import Settings
+from im2latex.explanation import Map
 from im2latex.images import ImageSpec
 
 
@@ -66,6 +68,17 @@ class FakePredictor:
             raise self.failure
         others = [FakePrediction(f"x_{{{place}}}", confidence=0.5 / place) for place in range(2, 2 + alternatives)]
         return [FakePrediction(alternatives=others) for _ in images]
+
+    can_explain = True
+
+    def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> list[Map]:
+        """Every token was read in the upper left."""
+        maps = []
+        for image, formula in zip(images, formulas, strict=True):
+            one = np.zeros((len(formula.split()), image.shape[1] // 8, image.shape[2] // 8), dtype=np.float32)
+            one[:, 0, 0] = 1.0
+            maps.append(one)
+        return maps
 
     def stream(self, image: Image.Image) -> Generator[Token, None, FakePrediction]:
         if self.failure is not None:

@@ -82,6 +82,40 @@ def test_a_formula_without_mathml_has_null_there():
         assert as_form(client, None, formats="mathml").json()["formats"] == {"mathml": None}
 
 
+@WAYS
+def test_attention_is_a_box_a_token_around_the_ink_in_pixels_of_the_picture(monkeypatch, send):
+    with serving() as client:
+        answer = send(client, monkeypatch, attention=True).json()
+        assert send(client, monkeypatch).json()["attention"] is None
+    assert (answer["attention"]["width"], answer["attention"]["height"]) == (60, 30)
+    assert len(answer["attention"]["boxes"]) == len(answer["tokens"])
+    for left, top, right, bottom in answer["attention"]["boxes"]:
+        assert 0 <= left < right <= 60
+        assert 0 <= top < bottom <= 30
+        assert 10 <= (left + right) / 2 <= 41  # the ink of the picture that the fakes draw
+        assert 10 <= (top + bottom) / 2 <= 21
+
+
+def test_attention_of_a_batch_is_that_of_each_picture():
+    wide = base64.b64encode(picture(size=(600, 300))).decode()
+    with serving() as client:
+        body = {"images": [PICTURE, wide, "no base64!"], "attention": True}
+        answers = client.post("/v1/predict/batch", json=body).json()["answers"]
+    assert [answer["attention"]["width"] for answer in answers[:2]] == [60, 600]
+    assert answers[2]["code"] == "invalid_base64"
+
+
+@WAYS
+def test_attention_of_a_model_that_cannot_tell_it_is_refused_by_name(monkeypatch, send):
+    older = FakePredictor()
+    older.can_explain = False
+    with serving(predictor=older) as client:
+        answer = send(client, monkeypatch, attention=True)
+        assert (answer.status_code, answer.json()["code"]) == (422, "no_attention")
+        assert send(client, monkeypatch).status_code == 200
+    assert len(older.batches) == 1
+
+
 def test_a_batch_is_answered_in_order_and_a_bad_picture_costs_only_itself():
     images = [PICTURE, "no base64!", "data:image/png;base64," + PICTURE, base64.b64encode(b"hallo").decode(), ""]
     with serving() as client:

@@ -117,6 +117,43 @@ def test_an_edit_is_drawn_at_once_and_what_does_not_parse_is_said(page):
     expect(card.get_by_role("button", name="MathML")).to_be_enabled()
 
 
+@pytest.mark.parametrize("way", ["hover", "focus"])
+def test_a_token_that_is_pointed_at_is_marked_on_the_picture(page, way):
+    boxes = [[10, 10, 40, 20]] * 2 + [[20, 12, 30, 18]] + [[10, 10, 40, 20]] * 4
+    answer_with(page, {**ANSWER, "attention": {"width": 60, "height": 30, "boxes": boxes}})
+    card = read_one(page)
+    token, mark = card.get_by_role("button", name="a, 40 %", exact=True), card.locator(".mark")
+    expect(mark).to_be_hidden()
+    getattr(token, way)()
+    expect(mark).to_be_visible()
+    shown, image = mark.bounding_box(), card.locator(".shot img").bounding_box()
+    middle = (image["x"] + image["width"] / 2, image["y"] + image["height"] / 2)  # pictures are never shown enlarged
+    wanted = (middle[0] - 30 + 20, middle[1] - 15 + 12, 10, 6)
+    assert [shown[key] for key in ("x", "y", "width", "height")] == pytest.approx(wanted, abs=1.5)
+    card.locator("textarea").focus()
+    card.locator("textarea").hover()
+    expect(mark).to_be_hidden()
+
+
+def test_readings_that_look_alike_but_for_spaces_are_shown_once(page):
+    others = [r"\frac{a\,}{b}", r"\frac{a }{b}", r"\frac{a}{~b}", r"\frac{a}{\beta}"]
+    answer_with(page, {**ANSWER, "alternatives": [{"pred": latex, "confidence": 0.1} for latex in others]})
+    readings = read_one(page).get_by_role("group", name="Readings").get_by_role("button")
+    expect(readings).to_have_count(2)
+    expect(readings.nth(1)).to_have_attribute("data-latex", others[-1])
+
+
+def test_an_older_model_that_cannot_tell_where_it_looked_is_read_all_the_same(page):
+    problem = {"code": "no_attention", "detail": "leave out attention."}
+
+    def answer(route):
+        asked = "attention" in (route.request.post_data_buffer or b"").decode("latin-1")
+        fulfil(route, 422 if asked else 200, problem if asked else ANSWER)
+
+    page.route(READ, answer)
+    expect(read_one(page).locator("textarea")).to_have_value(ANSWER["pred"])
+
+
 def test_doubtful_tokens_are_marked_and_lead_to_their_place(page):
     answer_with(page)
     card = read_one(page)

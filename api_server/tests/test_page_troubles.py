@@ -38,7 +38,7 @@ def test_an_upload_that_cannot_be_read_says_why(page):
 @pytest.mark.parametrize(
     ("status", "body", "sentence", "can_retry"),
     [
-        (413, {"detail": "The picture is larger than 5 bytes."}, "The picture is larger than 5 bytes.", False),
+        (413, {"detail": "The picture is larger than 10 MB."}, "The picture is larger than 10 MB.", False),
         (415, {}, "The server takes no files of this kind. PNG or JPEG always works.", False),
         (422, {"detail": "the picture is blank"}, "Not read. The picture is blank.", True),
         (500, {"detail": "x"}, "The server failed (500). Its log says why.", True),

@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from api_server.app import create_app
+from api_server.problems import in_words
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture, serving
 from im2latex.errors import BundleError, ImageError
@@ -58,6 +59,7 @@ def test_every_way_to_send_a_picture_gives_the_same_answer(client, send):
         "model": "fake",
         "alternatives": [],
         "formats": {},
+        "attention": None,
         "tokens": [
             {"token": "x", "confidence": 0.9},
             {"token": "_", "confidence": 1.0},
@@ -205,6 +207,25 @@ def test_the_page_and_the_documentation_name_no_address_outside_the_server(clien
         assert response.status_code == 200
         assert "//" not in response.text.replace("// ", ""), path
     assert "default-src 'self'" in client.get("/").headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kept"), [("page.js", "no-cache"), ("katex/katex.min.css", "public, max-age=86400")]
+)
+def test_parts_of_the_page_are_taken_for_what_they_are_and_not_sent_twice(client, path, kept):
+    first = client.get(f"/static/{path}")
+    again = client.get(f"/static/{path}", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    for answer in (first, again):
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["cache-control"] == kept
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(5, "5 bytes"), (1024, "1 kB"), (10 * 2**20, "10 MB"), (2**20 * 3 // 2, "1.5 MB")]
+)
+def test_a_limit_is_said_as_a_person_says_it(size, words):
+    assert in_words(size) == words
 
 
 def test_the_description_names_both_ways_to_upload(client):

@@ -9,7 +9,7 @@ from im2latex.models import (
     ResNetTransformerConfig,
 )
 
-I2L = {"widths": (4, 4, 8, 8, 8), "embedding": 8, "units": 24, "attention": (16, 8), "initial": 8, "deep": 24}
+I2L = {"widths": (8, 8, 16, 16, 16), "embedding": 16, "units": 48, "attention": (16, 8), "initial": 8, "deep": 48}
 SMALL: dict[str, ModelConfig] = {
     config.name: config
     for config in (

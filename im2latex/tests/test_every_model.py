@@ -22,6 +22,7 @@ from im2latex.predictor import Predictor
 from im2latex.tests.small_models import SMALL
 from im2latex.tokenizer import BOS, EOS, PAD, Tokenizer
 
+pytestmark = pytest.mark.timeout(1500)  # a recurrent model is slow where many tests run beside it
 VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 every_model = pytest.mark.parametrize("name", SMALL)
 sizes = st.tuples(st.integers(1, 70), st.integers(1, 70))
@@ -110,13 +111,16 @@ def test_the_scripted_decoder_reads_and_looks_like_the_eager_one(name):
 @every_model
 def test_one_batch_can_be_memorised(name):
     torch.manual_seed(0)
-    config = OptimizerConfig(name="adamw", learning_rate=1e-2, weight_decay=0.0)
+    config = OptimizerConfig(name="adamw", learning_rate=5e-3, weight_decay=0.0)
     module = LitModel(SMALL[name], config, VOCAB, ImageSpec())
     optimizer = build_optimizer(module.model, config)
     images, token_ids = make_batch()
-    for _ in range(200):
+    for step in range(500):
         optimizer.zero_grad()
-        module.teacher_forced_loss(images, token_ids, 0.0).backward()
+        loss = module.teacher_forced_loss(images, token_ids, 0.0)
+        if step > 150 and loss.item() < 0.01:
+            break
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(module.parameters(), 1.0)
         optimizer.step()
     read, _ = module.eval().decoder()(images)

@@ -23,4 +23,4 @@ fi
 
 backend=()
 [ -z "${TORCH:-}" ] || backend=(--torch-backend "$TORCH")
-"$uv" pip install --quiet --python .venv/bin/python "${backend[@]}" --editable '.[serve,batch,ray,train,dev]'
+"$uv" pip install --quiet --python .venv/bin/python "${backend[@]}" --editable '.[serve,batch,train,dev]'

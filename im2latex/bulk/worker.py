@@ -38,8 +38,3 @@ class Worker:
         attempts.forget()
         failed = sum(isinstance(one, Failure) for one in found)
         return len(found) - failed, failed
-
-    def count(self, shard: int) -> tuple[int, int]:
-        """How many pictures of a shard that is there were read, and how many failed."""
-        read = self.sink.rows_of(shard)
-        return read, self.plan.size_of(shard) - read

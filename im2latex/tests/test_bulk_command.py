@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from im2latex import cli
-from im2latex.bulk import command, core
+from im2latex.bulk import command, core, local
 from im2latex.bulk.attempts import Attempts
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
-from im2latex.errors import ConfigError
 from im2latex.predictor import Predictor
 from im2latex.tests.bulk_runs import draw_pictures, make_bundle, make_folder, rows_of, run_batch
 from im2latex.tests.packed_sets import draw_strokes, make_packed_set
@@ -38,7 +37,7 @@ def test_a_run_that_is_done_is_not_done_again(bundle, tmp_path, capsys, monkeypa
     flags = ("--workers=1", "--shard-size=4", "--formats=latex,mathml")
     assert run_batch(folder, tmp_path / "out", bundle, *flags) == 0
     first = capsys.readouterr().out
-    monkeypatch.setattr(command, "usable_cores", None)  # nobody asks for workers
+    monkeypatch.setattr(local, "run_local", None)  # nobody is to be asked
     assert run_batch(folder, tmp_path / "out", bundle, *flags) == 0
     assert first.splitlines()[0].split(",")[:2] == capsys.readouterr().out.splitlines()[0].split(",")[:2]
     row = rows_of(tmp_path / "out")[0]
@@ -89,11 +88,9 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     assert cli.main(["batch", "x", "--out", str(tmp_path)]) == 1
     assert "pip install 'im2latex[batch]'" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match=r"im2latex\[ray\]"):
-        command.require("ray")
 
 
-@pytest.mark.parametrize("flags", [["--formats=tex"], ["--formats=,"], ["--address=auto"]])
+@pytest.mark.parametrize("flags", [["--formats=tex"], ["--formats=,"]])
 def test_flags_that_mean_nothing_are_refused(bundle, tmp_path, flags):
     assert run_batch(make_folder(tmp_path / "set", 1), tmp_path / "out", bundle, *flags) == 1
 

@@ -68,8 +68,9 @@ class CnnLstm(RecurrentModel):
         features = self.features(images).permute(0, 2, 3, 1)  # (B, h, w, 512)
         batch, height, width, channels = features.shape
         places = torch.arange(height, device=images.device).clamp(max=self.row_embedding.num_embeddings - 1)
-        begin = self.row_embedding(places).view(height, 4, self.row_units).repeat(batch, 1, 1).transpose(0, 1)
         rows = features.reshape(batch * height, width, channels)
+        begin = self.row_embedding(places).to(rows.dtype).view(height, 4, self.row_units)
+        begin = begin.repeat(batch, 1, 1).transpose(0, 1)  # (4, B * h, row_units)
         read, _ = self.row_encoder(rows, (begin[:2].contiguous(), begin[2:].contiguous()))
         cells: Tensor = read.reshape(batch, height, width, 2 * self.row_units)
         return cells

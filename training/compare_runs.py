@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import cycle
 from pathlib import Path
+from zlib import crc32
 
 import yaml
 from jsonargparse import ArgumentParser
@@ -30,6 +31,9 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 STYLES = ("-", "--", ":", "-.")
 UNIMPORTANT = ("name", "out", "resume")
 """Fields that differ between all runs and say nothing."""
+COPY = "experiment"
+"""The configuration once more, as checkpoints keep it."""
+LONG_LIST = 12
 STYLE = """body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
 table { border-collapse: collapse; } th, td { padding: .2rem .8rem; border-bottom: 1px solid #ccc; text-align: left; }
 td:not(:first-child) { font-variant-numeric: tabular-nums; } svg { max-width: 100%; height: auto; }"""
@@ -72,7 +76,7 @@ def read_run(folder: Path) -> Run:
         scores = read_scores(folder)
     except (yaml.YAMLError, OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder} cannot be read: {error}") from error
-    return Run(folder.name, flatten(found or {}), curves, scores)
+    return Run(folder.name, flatten({name: found[name] for name in found or {} if name != COPY}), curves, scores)
 
 
 def read_scores(folder: Path) -> dict[str, float]:
@@ -92,8 +96,15 @@ def flatten(settings: Mapping[str, object], before: str = "") -> dict[str, str]:
         if isinstance(value, dict):
             flat |= flatten(value, f"{before}{name}.")
         else:
-            flat[before + name] = "" if value is None else str(value)
+            flat[before + name] = in_short(value)
     return flat
+
+
+def in_short(value: object) -> str:
+    """A value as it is shown and compared; a long list, as the vocabulary is, by its length and checksum."""
+    if isinstance(value, list) and len(value) > LONG_LIST:
+        return f"{len(value)} values, {crc32(repr(value).encode()):08x}"
+    return "" if value is None else str(value)
 
 
 def differing_settings(runs: Sequence[Run]) -> Table:

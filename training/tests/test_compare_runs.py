@@ -13,7 +13,9 @@ def folders(tmp_path):
         logs = tmp_path / name / "logs"
         logs.mkdir(parents=True)
         sizes = "model:\n  blocks: !!python/tuple\n  - 2\n  - 1\n"
-        (logs / "hparams.yaml").write_text(f"name: {name}\n{sizes}optimizer:\n  learning_rate: {rate}\n")
+        settings = f"name: {name}\n{sizes}optimizer:\n  learning_rate: {rate}\n"
+        vocab = f"vocab: [{name}{', x' * 30}]\nexperiment:\n  optimizer:\n    learning_rate: {rate}\n"
+        (logs / "hparams.yaml").write_text(settings + vocab)
         rows = [f"{10 * step},{loss},{50 + step}" for step, loss in enumerate(losses)]
         (logs / "metrics.csv").write_text("\n".join(["step,val/loss,val/bleu", *rows]) + "\n")
     report = {"set": "official", "beam": 4, "scores": {"bleu": 81.5}}
@@ -31,6 +33,8 @@ def test_the_terminal_shows_what_differs_and_the_best_scores(folders, capsys):
     assert rows["optimizer.learning_rate"] == ["0.001", "0.002"]
     assert "name" not in rows
     assert "model.blocks" not in rows
+    assert "experiment.optimizer.learning_rate" not in rows  # said once
+    assert rows["vocab"][:2] == ["31", "values,"]
     assert rows["best val/loss"] == ["1", "(10)", "1.5", "(20)"]  # a loss is best when low, at the step in brackets
     assert rows["best val/bleu"] == ["52", "(20)", "52", "(20)"]
     assert rows["official, beam 4: bleu"] == ["-", "81.50"]

@@ -85,7 +85,7 @@ def draw_confusions(symbols: SymbolSet, probabilities: Tensor, out: Path) -> Non
                 share = count / int(counts[truth].sum())
                 part.text(column, row, str(count), ha="center", va="center", fontsize=6,
                           color="white" if share > 0.5 else "black")  # fmt: skip
-    figure.savefig(out, dpi=110)
+    figure.savefig(out, dpi=110, bbox_inches="tight")
 
 
 def _draw_matrix(axes: Axes, counts: Tensor, title: str) -> None:

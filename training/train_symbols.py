@@ -15,7 +15,7 @@ from typing import Any
 import pytorch_lightning as lightning
 import torch
 import torch.nn.functional as F
-from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
+from pytorch_lightning.callbacks import EMAWeightAveraging, LambdaCallback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader
 from im2latex.bundle import save_symbols
 from im2latex.data.symbol_augment import SymbolAugmentConfig
 from im2latex.data.symbols import (
-    EpochNumbers,
+    BatchNumbers,
     SymbolBatch,
     SymbolSet,
     TrainingBatches,
@@ -107,7 +107,7 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
     augment = None if config.is_plain else config.augment
     evenness = 1.0 if config.is_plain else config.evenness
     batches = TrainingBatches(train, config.batch_size, augment, evenness, config.seed)
-    numbers = EpochNumbers(config.batches_per_epoch)
+    numbers = BatchNumbers(config.batches_per_epoch)
     trainer = lightning.Trainer(
         accelerator="cpu",
         devices=1,
@@ -122,6 +122,7 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
         callbacks=[
             EMAWeightAveraging(decay=optimizer.ema_decay, update_starting_at_step=optimizer.warmup_steps),
             ModelCheckpoint(folder, "last", every_n_epochs=1, enable_version_counter=False),
+            LambdaCallback(on_train_epoch_start=lambda trainer, _: _count_on(numbers, trainer)),
         ],
     )
     trainer.fit(
@@ -131,6 +132,11 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
         ckpt_path=str(folder / "last.ckpt") if config.resume else None,
         weights_only=True,
     )
+
+
+def _count_on(numbers: BatchNumbers, trainer: lightning.Trainer) -> None:
+    """Lightning's own count of epochs starts anew in a resumed run; its count of steps does not."""
+    numbers.first = trainer.global_step
 
 
 def score(config: SymbolTraining, folder: Path, val: SymbolSet) -> dict[str, Any]:

@@ -118,18 +118,17 @@ class TrainingBatches(Dataset[SymbolBatch]):
         return to_input(images.squeeze(1) * 255), self.symbols.labels[chosen]
 
 
-class EpochNumbers(Sampler[int]):
+class BatchNumbers(Sampler[int]):
     """Counts batches through all epochs, so that a resumed run draws what an unbroken one draws."""
 
     def __init__(self, per_epoch: int) -> None:
-        self.per_epoch, self.epoch = per_epoch, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
+        self.per_epoch = per_epoch
+        self.first = 0
+        """Of the next epoch: as many as there were before."""
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(self.epoch * self.per_epoch, (self.epoch + 1) * self.per_epoch))
+        # A generator: Lightning makes the iterator of a resumed run before it says where that run is.
+        yield from range(self.first, self.first + self.per_epoch)
 
     def __len__(self) -> int:
         return self.per_epoch

@@ -10,7 +10,7 @@ from PIL import Image
 
 from im2latex.data.symbol_augment import SymbolAugmentConfig, augment_symbols
 from im2latex.data.symbols import (
-    EpochNumbers,
+    BatchNumbers,
     SymbolSet,
     TrainingBatches,
     ValidationBatches,
@@ -99,9 +99,9 @@ def test_rare_classes_are_drawn_as_often_as_evenness_says(evenness, share):
 
 
 def test_batches_are_counted_through_the_epochs():
-    numbers = EpochNumbers(3)
+    numbers = BatchNumbers(3)
     assert list(numbers) == [0, 1, 2]
-    numbers.set_epoch(2)
+    numbers.first = 6
     assert (list(numbers), len(numbers)) == ([6, 7, 8], 3)
 
 

@@ -28,7 +28,7 @@ def data(tmp_path_factory) -> str:
 def learned(data, tmp_path_factory) -> Path:
     """The run of a network that had time to learn."""
     out = Path(tmp_path_factory.mktemp("runs")) / "best"
-    flags = ["--batch_size=16", "--batches_per_epoch=10", "--epochs=2", "--optimizer.ema_decay=0.8"]
+    flags = ["--batch_size=16", "--batches_per_epoch=25", "--epochs=2", "--optimizer.ema_decay=0.8"]
     assert main(["--data", data, "--out", str(out), "--optimizer.warmup_steps=2", *flags]) == 0
     return out
 

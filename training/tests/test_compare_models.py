@@ -41,7 +41,7 @@ def test_what_is_there_is_not_made_again_and_what_was_interrupted_goes_on(tmp_pa
     class Done:
         returncode = 0
 
-    commands: list[list[str]] = []
+    commands = []
     monkeypatch.setattr(compare_models.subprocess, "run", lambda command, check: commands.append(command) or Done())
     for name in KINDS:
         (tmp_path / name).mkdir()

@@ -58,7 +58,7 @@ def test_a_sweep_runs_here_and_tells_the_best_first(tmp_path, monkeypatch):
         (tmp_path / name / "logs/metrics.csv").write_text(f"epoch,step,val/edit_score\n0,5,{10 * int(name)}\n")
         (tmp_path / name / "last.ckpt").touch()
 
-    commands: list[list[str]] = []
+    commands = []
     monkeypatch.setattr(run_sweep.subprocess, "run", train)
     config = SweepConfig(str(FILES[0]), runs=3, out=str(tmp_path), more=["--data.path=other"])
     table = run_sweep.run_sweep(config).splitlines()

@@ -143,17 +143,6 @@ def test_readings_that_look_alike_but_for_spaces_are_shown_once(page):
     expect(readings.nth(1)).to_have_attribute("data-latex", others[-1])
 
 
-def test_an_older_model_that_cannot_tell_where_it_looked_is_read_all_the_same(page):
-    problem = {"code": "no_attention", "detail": "leave out attention."}
-
-    def answer(route):
-        asked = "attention" in (route.request.post_data_buffer or b"").decode("latin-1")
-        fulfil(route, 422 if asked else 200, problem if asked else ANSWER)
-
-    page.route(READ, answer)
-    expect(read_one(page).locator("textarea")).to_have_value(ANSWER["pred"])
-
-
 def test_doubtful_tokens_are_marked_and_lead_to_their_place(page):
     answer_with(page)
     card = read_one(page)

@@ -28,6 +28,17 @@ def give(page):
 # ---- troubles are told in sentences
 
 
+def test_an_older_model_that_cannot_tell_where_it_looked_is_read_all_the_same(page):
+    problem = {"code": "no_attention", "detail": "leave out attention."}
+
+    def answer(route):
+        asked = "attention" in (route.request.post_data_buffer or b"").decode("latin-1")
+        fulfil(route, 422 if asked else 200, problem if asked else ANSWER)
+
+    page.route(READ, answer)
+    expect(read_one(page).locator("textarea")).to_have_value(ANSWER["pred"])
+
+
 def test_an_upload_that_cannot_be_read_says_why(page):
     hand_over(page, "drop", ("small.png", picture(size=(5, 5))))    # too small to hold the ink
     expect(page.get_by_role("alert")).to_contain_text("Not read. ")

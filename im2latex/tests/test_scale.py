@@ -1,0 +1,47 @@
+"""The size of print is told from the ink alone, for every formula of the small set."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from im2latex.data.im2latex100k import SMALL
+from im2latex.data.packed import read_packed
+from im2latex.images import ImageSpec, ink_box, to_ink
+from im2latex.scale import print_size, shrink_factor, stroke_size
+
+
+@pytest.fixture(scope="module")
+def inks():
+    """Ink of formulas in the official look."""
+    packed = read_packed(Path(SMALL) / "test", ["image"])["image"].to_pylist()
+    pictures = [Image.open(io.BytesIO(data)) for data in packed]
+    return [ink.crop(ink_box(ink)) for ink in map(to_ink, pictures)]
+
+
+def times(ink, factor):
+    """The ink in another size."""
+    return ink.resize((round(ink.width * factor), round(ink.height * factor)), Image.Resampling.LANCZOS)
+
+
+def test_the_official_look_is_left_as_it_is(inks):
+    assert {shrink_factor(ink, ImageSpec.min_factor) for ink in inks} == {1.0}
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_larger_print_is_shrunk_by_a_whole_part(inks, factor):
+    found = np.array([shrink_factor(times(ink, factor), ImageSpec.min_factor) for ink in inks])
+    assert np.mean(np.isclose(found, 1 / factor)) > 0.9
+
+
+def test_both_witnesses_agree_on_what_is_larger(inks):
+    sizes = np.array([[print_size(times(ink, factor)) for factor in (1, 1.5, 2, 4)] for ink in inks[:20]])
+    assert (np.diff(sizes) > 0).all()
+
+
+def test_print_far_larger_than_the_network_has_seen_is_measured_in_a_reduced_copy(inks):
+    ink = min(inks, key=lambda ink: ink.width * ink.height)
+    assert print_size(times(ink, 10)) == pytest.approx(10 * print_size(ink), rel=0.35)
+    assert print_size(times(ink, 10)) > 0.5 * stroke_size(times(ink, 10))

@@ -21,6 +21,9 @@ BROKEN_FILE = (
 )  # fmt: skip
 """What Pillow's readers raise on damaged files, as its fuzzers and ours found them."""
 
+CELL = 16
+"""Pixels: pictures whose sides round to the same multiple mostly run in one batch."""
+
 FAINTEST_CONTRAST = 16
 """Grey levels (of 255) between paper and ink below which a picture counts as blank."""
 DUST = 4
@@ -88,6 +91,15 @@ def open_image(source: bytes | str | Path | Image.Image, max_pixels: int = Image
         return ImageOps.exif_transpose(image)
     except BROKEN_FILE as error:
         raise ImageError(f"the picture is damaged or cut short ({type(error).__name__})") from error
+
+
+def size_in_cells(data: bytes) -> tuple[int, int]:
+    """Height and width of a picture in cells of CELL px, by its file's header alone; (0, 0) when there is none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return -(-image.height // CELL), -(-image.width // CELL)
+    except BROKEN_FILE:
+        return 0, 0
 
 
 def prepare(image: Image.Image, spec: ImageSpec) -> torch.Tensor:

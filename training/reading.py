@@ -1,7 +1,6 @@
 """Reads many pictures with a bundle, so that an interrupted run goes on where it was."""
 
 import hashlib
-import io
 import json
 import random
 import sys
@@ -16,15 +15,13 @@ from tqdm import tqdm
 
 from im2latex.data.packed import sha256_of
 from im2latex.errors import ImageError
-from im2latex.images import BROKEN_FILE
+from im2latex.images import size_in_cells
 from im2latex.predictor import Predictor, bundled_model
 from training.labelled import LabelledPictures
 from training.provenance import current_commit
 
 CHUNK = 128
 """Pictures read at a time, of like sizes; what an interruption loses at most."""
-CELL = 16
-"""Pixels: pictures whose sides round to the same multiple mostly run in one batch."""
 
 
 @dataclass(frozen=True)
@@ -116,19 +113,10 @@ def _append(stream: TextIO, record: dict[str, Any]) -> None:
 
 def chunks_of_like_sizes(places: Sequence[int], read: Callable[[int], bytes]) -> list[list[int]]:
     """The places in chunks of pictures of like sizes, in an order that is random, but the same each time."""
-    ordered = sorted(places, key=lambda place: (_cells(read(place)), place))
+    ordered = sorted(places, key=lambda place: (size_in_cells(read(place)), place))
     chunks = [ordered[start : start + CHUNK] for start in range(0, len(ordered), CHUNK)]
     random.Random(0).shuffle(chunks)
     return chunks
-
-
-def _cells(data: bytes) -> tuple[int, int]:
-    """Height and width of a picture in cells, by its header alone; (0, 0) when it has none."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return -(-image.height // CELL), -(-image.width // CELL)
-    except BROKEN_FILE:
-        return 0, 0
 
 
 def progress(places: Iterable[int] | None, count: int, done: int = 0) -> "tqdm[Any]":

@@ -21,7 +21,7 @@ from im2latex.data.formulas import read_formulas
 from im2latex.data.look import Look
 from im2latex.data.looks import FONTS
 from im2latex.data.render import Renderer
-from im2latex.errors import Im2LatexError, ImageError
+from im2latex.errors import ImageError
 from im2latex.images import ink_box, to_ink
 from im2latex.scale import LARGEST, SMALLEST, ScaleNet
 from training.command import run_command
@@ -171,7 +171,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Im2LatexError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(main())

@@ -1,22 +1,18 @@
 """Pictures in, rows out: what every engine does with a shard, whoever runs it and wherever it came from."""
 
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from PIL import Image
 from torch import Tensor
 
 from im2latex.bulk.attempts import Attempts
 from im2latex.bulk.rows import Failure, Format, Found, Picture, Row, Settings
 from im2latex.errors import FormulaError, ImageError
-from im2latex.images import BROKEN_FILE, open_image, prepare
+from im2latex.images import open_image, prepare, size_in_cells
 from im2latex.latex.mathml import to_mathml
 from im2latex.predictor import Prediction, Predictor
 
-CELL = 16
-"""Pixels: pictures whose sides round to the same multiple mostly run in one batch."""
 CHUNK_BYTES = 2**26
 """Pictures held in memory at a time, in bytes of their files: the larger they are, the fewer."""
 
@@ -62,17 +58,8 @@ def cut(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
 
 def by_size(pictures: Sequence[Picture]) -> list[int]:
     """Places of the pictures, those of like sizes side by side."""
-    cells = [_cells(picture.data) for picture in pictures]
+    cells = [size_in_cells(picture.data) for picture in pictures]
     return sorted(range(len(pictures)), key=lambda place: (cells[place], place))
-
-
-def _cells(data: bytes) -> tuple[int, int]:
-    """Height and width in cells, by the header alone; (0, 0) when there is none."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return -(-image.height // CELL), -(-image.width // CELL)
-    except BROKEN_FILE:
-        return 0, 0
 
 
 def read_guarded(

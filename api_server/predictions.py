@@ -7,12 +7,11 @@ from PIL import Image
 from torch import Tensor
 
 from api_server.problems import Problem
-from api_server.schemas import Alternative, Attention, Format, Options, Reading, Token
-from im2latex.errors import FormulaError
+from api_server.schemas import Alternative, Attention, Options, Reading, Token
 from im2latex.explanation import Attention as Looked
 from im2latex.explanation import Map
 from im2latex.images import ImageSpec, Placement
-from im2latex.latex.mathml import to_mathml
+from im2latex.latex.mathml import to_format
 
 
 class OtherReading(Protocol):
@@ -100,13 +99,3 @@ def to_reading(
         model=model,
         seconds=seconds,
     )
-
-
-def to_format(latex: str, kind: Format) -> str | None:
-    """A formula in another form, None where it has none."""
-    if kind == "latex":
-        return latex
-    try:
-        return to_mathml(latex)
-    except FormulaError:
-        return None

@@ -1,10 +1,11 @@
 """The JSON that goes in and comes out."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
-Format = Literal["latex", "mathml"]
+from im2latex.latex.mathml import Format
+
 PICTURE = "data:image/png;base64,iVBORw0KGgo..."
 
 
@@ -13,6 +14,13 @@ def split_commas(value: object) -> object:
     if not isinstance(value, list):
         return value
     return [piece for part in value for piece in (part.split(",") if isinstance(part, str) else [part])]
+
+
+def read_switch(value: object, info: ValidationInfo) -> object:
+    """Let a query or form, which knows only text, say true and false, as JSON does."""
+    if info.mode == "json" or not isinstance(value, str):
+        return value
+    return {"true": True, "false": False}.get(value.lower(), value)
 
 
 class Options(BaseModel):
@@ -25,7 +33,9 @@ class Options(BaseModel):
     formats: Annotated[list[Format], BeforeValidator(split_commas)] = Field(
         [], max_length=10, description="Further forms of `pred`, wanted in the field `formats`."
     )
-    attention: bool = Field(False, description="Whether to tell where the model looked for each token.")
+    attention: Annotated[bool, Strict(), BeforeValidator(read_switch)] = Field(
+        False, description="Whether to tell where the model looked for each token."
+    )
 
 
 class UrlRequest(Options):

@@ -20,6 +20,7 @@ from im2latex.lit_model import LitModel
 from im2latex.models import ModelConfig, ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer
 from im2latex.precision import fast_precision
+from training.timing import Stopwatch
 
 MEDIAN_HEIGHT, MEDIAN_WIDTH, MEAN_TOKENS = (
     43,
@@ -48,26 +49,15 @@ class TrainingSpeed:
     threads: int
 
 
-class Stopwatch:
-    """Adds up the seconds of named parts; on a GPU it waits for the work to be done."""
+def stopwatch(device: torch.device) -> Stopwatch:
+    """On a GPU it waits for the work to be done."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.seconds: dict[str, float] = {}
-        self._last = 0.0
-
-    def start(self) -> None:
-        self._last = self._now()
-
-    def note(self, part: str) -> None:
-        now = self._now()
-        self.seconds[part] = self.seconds.get(part, 0.0) + now - self._last
-        self._last = now
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return time.perf_counter()
+
+    return Stopwatch(now)
 
 
 def measure_training(
@@ -83,7 +73,7 @@ def measure_training(
     )
     token_ids = torch.randint(4, len(vocab), (batch_size, MEAN_TOKENS + 2), device=device)
     learner = build_optimizer(module.model, optimizer)
-    watch = Stopwatch(device)
+    watch = stopwatch(device)
     for step in range(steps + 2):
         if step == 2:
             watch.seconds.clear()
@@ -129,7 +119,7 @@ def _step(
 def matrix_rate(device: torch.device, bf16: bool, size: int = 1024) -> float:
     """Multiply-adds of a square matrix product, 1e9 a second."""
     left = torch.rand(size, size, device=device, dtype=torch.bfloat16 if bf16 else torch.float32)
-    watch = Stopwatch(device)
+    watch = stopwatch(device)
     for attempt in range(11):
         if attempt == 1:
             watch.start()

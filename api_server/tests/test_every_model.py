@@ -11,10 +11,8 @@ from im2latex.bundle import save_bundle
 from im2latex.decoding import Decoder
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.tests.small_models import SMALL
+from im2latex.tests.small_models import SMALL, VOCAB
 from im2latex.tokenizer import EOS, PAD, Tokenizer
-
-VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 
 
 @pytest.mark.parametrize("name", ["cnn_lstm", "cnn_gru", "i2l_strips"])

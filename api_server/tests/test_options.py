@@ -96,6 +96,14 @@ def test_attention_is_a_box_a_token_around_the_ink_in_pixels_of_the_picture(monk
         assert 10 <= (top + bottom) / 2 <= 21
 
 
+@WAYS
+@pytest.mark.parametrize("said", ["0", "1", "yes", "wahr", ""])
+def test_a_switch_is_true_or_false_and_nothing_else(monkeypatch, send, said):
+    with serving() as client:
+        answer = send(client, monkeypatch, attention=said)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
 def test_attention_of_a_batch_is_that_of_each_picture():
     wide = base64.b64encode(picture(size=(600, 300))).decode()
     with serving() as client:

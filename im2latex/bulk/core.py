@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from torch import Tensor
 
 from im2latex.bulk.attempts import Attempts
-from im2latex.bulk.rows import Failure, Format, Found, Picture, Row, Settings
-from im2latex.errors import FormulaError, ImageError
+from im2latex.bulk.rows import Failure, Found, Picture, Row, Settings
+from im2latex.errors import ImageError
 from im2latex.images import open_image, prepare, size_in_cells
-from im2latex.latex.mathml import to_mathml
+from im2latex.latex.mathml import to_format
 from im2latex.predictor import Prediction, Predictor
 
 CHUNK_BYTES = 2**26
@@ -117,20 +117,10 @@ def _row(picture: Picture, prediction: Prediction, model: str, seconds: float, s
         sha256=_hash(picture.data),
         latex=prediction.latex,
         confidence=round(prediction.confidence, 6),
-        formats={kind: write_as(prediction.latex, kind) for kind in settings.formats},
+        formats={kind: to_format(prediction.latex, kind) for kind in settings.formats},
         model=model,
         seconds=round(seconds, 6),
     )
-
-
-def write_as(formula: str, kind: Format) -> str | None:
-    """The formula in one of the formats; None where it cannot be written in it."""
-    if kind == "latex":
-        return formula
-    try:
-        return to_mathml(formula)
-    except FormulaError:
-        return None
 
 
 def _hash(data: bytes) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
-Format = Literal["latex", "mathml"]
-FORMATS: tuple[Format, ...] = ("latex", "mathml")
+from im2latex.latex.mathml import Format
+
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True)

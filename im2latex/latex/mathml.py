@@ -2,9 +2,13 @@
 
 import re
 from html import unescape
+from typing import Literal
 from xml.etree.ElementTree import Element, tostring
 
 from im2latex.errors import FormulaError
+
+Format = Literal["latex", "mathml"]
+"""What a reading can be told in."""
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 LEADS_OUTSIDE = ("href", "style", "class", "id")
@@ -15,6 +19,16 @@ NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 BROKEN_FORMULA = (RecursionError, StopIteration, LookupError, ValueError, TypeError, AttributeError)
 """What latex2mathml raises beside its own errors, as property tests found them."""
+
+
+def to_format(formula: str, kind: Format) -> str | None:
+    """A formula in one of the formats; None where it cannot be written in it."""
+    if kind == "latex":
+        return formula
+    try:
+        return to_mathml(formula)
+    except FormulaError:
+        return None
 
 
 def to_mathml(formula: str) -> str:

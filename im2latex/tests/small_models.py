@@ -1,5 +1,7 @@
 """A small model of every kind, for tests that hold for all."""
 
+import torch
+
 from im2latex.models import (
     CnnGruConfig,
     CnnLstmConfig,
@@ -8,7 +10,9 @@ from im2latex.models import (
     ModelConfig,
     ResNetTransformerConfig,
 )
+from im2latex.tokenizer import BOS, EOS, PAD
 
+VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 I2L = {"widths": (8, 8, 16, 16, 16), "embedding": 16, "units": 48, "attention": (16, 8), "initial": 8, "deep": 48}
 SMALL: dict[str, ModelConfig] = {
     config.name: config
@@ -20,3 +24,15 @@ SMALL: dict[str, ModelConfig] = {
         I2LNoPoolConfig(**I2L, pools=3, max_tokens=9),
     )
 }
+
+
+def make_batch(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Six pictures of noise and six formulas of 1 to 6 tokens, padded; the same at every call."""
+    generator = torch.Generator().manual_seed(3)
+    images = torch.rand(6, 1, height, width, generator=generator)
+    token_ids = torch.full((6, 8), PAD)
+    token_ids[:, 0] = BOS
+    for row, length in enumerate([2, 3, 4, 5, 6, 1]):
+        token_ids[row, 1 : length + 1] = torch.randint(4, len(VOCAB), (length,), generator=generator)
+        token_ids[row, length + 1] = EOS
+    return images, token_ids

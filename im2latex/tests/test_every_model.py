@@ -19,11 +19,10 @@ from im2latex.lit_model import LitModel
 from im2latex.models import KINDS, Penalises
 from im2latex.optimizers import OptimizerConfig, build_optimizer
 from im2latex.predictor import Predictor
-from im2latex.tests.small_models import SMALL
-from im2latex.tokenizer import BOS, EOS, PAD, Tokenizer
+from im2latex.tests.small_models import SMALL, VOCAB, make_batch
+from im2latex.tokenizer import BOS, PAD, Tokenizer
 
 pytestmark = pytest.mark.timeout(1500)  # a recurrent model is slow where many tests run beside it
-VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 every_model = pytest.mark.parametrize("name", SMALL)
 sizes = st.tuples(st.integers(1, 70), st.integers(1, 70))
 
@@ -40,17 +39,6 @@ def draw(size: tuple[int, int], tokens: int, seed: int) -> tuple[torch.Tensor, t
     token_ids = torch.randint(4, len(VOCAB), (2, tokens), generator=generator)
     token_ids[:, 0] = BOS
     return torch.rand(2, 1, *size, generator=generator), token_ids
-
-
-def make_batch() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    images = torch.rand(6, 1, 32, 64, generator=generator)
-    token_ids = torch.full((6, 8), PAD)
-    token_ids[:, 0] = BOS
-    for row, length in enumerate([2, 3, 4, 5, 6, 1]):
-        token_ids[row, 1 : length + 1] = torch.randint(4, len(VOCAB), (length,), generator=generator)
-        token_ids[row, length + 1] = EOS
-    return images, token_ids
 
 
 def test_there_is_a_small_model_of_every_kind():
@@ -114,7 +102,7 @@ def test_one_batch_can_be_memorised(name):
     config = OptimizerConfig(name="adamw", learning_rate=5e-3, weight_decay=0.0)
     module = LitModel(SMALL[name], config, VOCAB, ImageSpec())
     optimizer = build_optimizer(module.model, config)
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(32, 64)
     for step in range(500):
         optimizer.zero_grad()
         loss = module.teacher_forced_loss(images, token_ids, 0.0)
@@ -133,7 +121,7 @@ def test_padding_changes_no_loss_and_no_penalty(name):
     module = LitModel(SMALL[name], OptimizerConfig(), VOCAB, ImageSpec())
     for part in module.modules():
         part.training = not isinstance(part, torch.nn.BatchNorm2d)  # the statistics of a batch may move
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(32, 64)
     padded = torch.nn.functional.pad(token_ids, (0, 5), value=PAD)
     losses = [module.teacher_forced_loss(images, ids, 0.1) for ids in (token_ids, padded)]
     torch.testing.assert_close(*losses)
@@ -159,7 +147,7 @@ def test_a_checkpoint_and_a_bundle_read_what_the_model_reads(name, tmp_path):
 def test_the_scores_of_a_validation_batch_are_read_by_the_same_decoder(name):
     module = LitModel(SMALL[name], OptimizerConfig(), VOCAB, ImageSpec()).eval()
     module.log = lambda *args, **kwargs: None
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(32, 64)
     pairs = module.validation_step(FormulaBatch(images, token_ids, torch.arange(6)), 0)
     assert [len(reference) for _, reference in pairs] == [2, 3, 4, 5, 6, 1]
 
@@ -167,7 +155,7 @@ def test_the_scores_of_a_validation_batch_are_read_by_the_same_decoder(name):
 def test_only_attention_regularisation_penalises_and_only_in_training():
     assert [name for name in SMALL if isinstance(build(name), Penalises)] == ["i2l_strips", "i2l_nopool"]
     module = LitModel(SMALL["i2l_strips"], OptimizerConfig(), VOCAB, ImageSpec())
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(32, 64)
     module.model.attention_penalty = 0.0
     plain = module.train().teacher_forced_loss(images, token_ids, 0.0)
     module.model.attention_penalty = 10.0

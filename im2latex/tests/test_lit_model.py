@@ -11,10 +11,10 @@ from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
 from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, warmup_cosine
-from im2latex.tokenizer import BOS, EOS, PAD
+from im2latex.tests.small_models import VOCAB, make_batch
+from im2latex.tokenizer import PAD
 
 TINY = ResNetTransformerConfig((1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
-VOCAB = ["<pad>", "<bos>", "<eos>", "<unk>", *"abcdefgh"]
 
 
 def make_module(optimizer: OptimizerConfig) -> LitModel:
@@ -22,23 +22,12 @@ def make_module(optimizer: OptimizerConfig) -> LitModel:
     return LitModel(TINY, optimizer, VOCAB, ImageSpec())
 
 
-def make_batch() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    images = torch.rand(6, 1, 16, 32, generator=generator)
-    token_ids = torch.full((6, 8), PAD)
-    token_ids[:, 0] = BOS
-    for row, length in enumerate([2, 3, 4, 5, 6, 1]):
-        token_ids[row, 1 : length + 1] = torch.randint(4, len(VOCAB), (length,), generator=generator)
-        token_ids[row, length + 1] = EOS
-    return images, token_ids
-
-
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_one_batch_can_be_memorised(name):
     config = OptimizerConfig(name=name, learning_rate=5e-3)
     module = make_module(config)
     optimizer = build_optimizer(module.model, config)
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(16, 32)
     for _ in range(150):
         optimizer.zero_grad()
         module.teacher_forced_loss(images, token_ids, 0.0).backward()
@@ -50,7 +39,7 @@ def test_one_batch_can_be_memorised(name):
 
 def test_padding_does_not_change_the_loss():
     module = make_module(OptimizerConfig()).eval()
-    images, token_ids = make_batch()
+    images, token_ids = make_batch(16, 32)
     padded = torch.nn.functional.pad(token_ids, (0, 5), value=PAD)
     torch.testing.assert_close(
         module.teacher_forced_loss(images, token_ids, 0.1), module.teacher_forced_loss(images, padded, 0.1)

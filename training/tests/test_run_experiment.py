@@ -93,7 +93,9 @@ def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration
     assert "test/edit_score" in output
     assert "logging offline" in output
     assert LitModel.load(folder / "best.ckpt").tokenizer.vocab == json.loads((data / "vocab.json").read_text())["vocab"]
-    assert list((folder / "samples").glob("*.png"))
+    for kind in ("samples", "attention"):  # each in the folder, and in what `wandb sync` would send
+        assert len(list((folder / kind).glob("*.png"))) == 2
+        assert len(list(folder.glob(f"wandb/offline-run-*/files/media/images/val/{kind}_*.png"))) == 2
     assert "val/bleu" in (folder / "logs" / "metrics.csv").read_text().splitlines()[0]
     assert "max_steps" in (folder / "logs" / "hparams.yaml").read_text()
 

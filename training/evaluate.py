@@ -3,8 +3,9 @@
 python training/evaluate.py --images images.zip --labels labels.tsv          (a folder or zip, name<TAB>latex lines)
 python training/evaluate.py --data data/packed/val --beam 5 --out runs/beam5 (a packed data set)
 
-`--image_match true` renders references and predictions and compares the pictures; this needs LaTeX. Interrupted, the
-same command goes on where it was. errors.tsv counts the errors by token; training/gallery.py shows them.
+`--image_match true` renders references and predictions and compares the pictures, `--gallery 10` shows the ten worst,
+typical and best of them on a page; both need LaTeX. Interrupted, the same command goes on where it was. errors.tsv
+counts the errors by token.
 """
 
 import json
@@ -22,6 +23,7 @@ from im2latex.confusions import TokenErrors, count_confusions
 from im2latex.data.tex import require_latex
 from im2latex.predictor import Predictor
 from training.command import run_command
+from training.gallery import GalleryConfig, write_page
 from training.labelled import LabelledSet
 from training.provenance import current_command
 from training.reading import Readings, name_run, read_pictures
@@ -52,6 +54,8 @@ class EvaluateConfig(LabelledSet):
     beam: int = 1
     image_match: bool = False
     """Also compare rendered pictures, and count what compiles."""
+    gallery: int = 0
+    """Formulas of each kind, worst, typical and best, on gallery.html in `out`; 0: no page."""
     workers: int = 2
     """Processes that render."""
     out: str = "runs/scores"
@@ -72,7 +76,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     """Read every picture, write all files, and return the scores."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    if config.image_match:
+    if config.image_match or config.gallery:
         require_latex()
     pictures = config.open()
     predictor = Predictor.load(config.bundle)
@@ -88,6 +92,8 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
         errors=count_confusions(predictions, references),
     )
     _write(folder, evaluation, scored, comparisons)
+    if config.gallery:
+        write_page(GalleryConfig(config.out, str(folder / "gallery.html"), config.gallery, config.workers))
     (folder / UNFINISHED).unlink()
     return evaluation
 

@@ -1,7 +1,7 @@
 """Show the worst, typical and best predictions of an evaluation on one page, with every confused token marked.
 
-python training/evaluate.py --data data/packed/val --out runs/scores
-python training/gallery.py --scores runs/scores --out gallery.html
+python training/evaluate.py --data data/packed/val --out runs/scores --gallery 10     (scores, and the page)
+python training/gallery.py --scores runs/scores --out gallery.html                   (of what was scored before)
 
 The page is one file: pictures are inside, nothing is loaded from elsewhere. Renderings need LaTeX.
 """
@@ -131,7 +131,8 @@ def _card(shown: Shown) -> str:
     )
 
 
-def _run(config: GalleryConfig) -> str:
+def write_page(config: GalleryConfig) -> str:
+    """Write the page; says where, and how large it is."""
     page = make_page(config)
     Path(config.out).parent.mkdir(parents=True, exist_ok=True)
     Path(config.out).write_text(page, encoding="utf-8")
@@ -140,7 +141,7 @@ def _run(config: GalleryConfig) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; 0 if the page was written, 1 with a message if not."""
-    return run_command(GalleryConfig, _run, arguments, name="gallery.py", usage=__doc__)
+    return run_command(GalleryConfig, write_page, arguments, name="gallery.py", usage=__doc__)
 
 
 if __name__ == "__main__":

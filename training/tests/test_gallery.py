@@ -74,6 +74,14 @@ def test_the_page_is_whole_in_one_file(files):
     assert "$" not in page.partition("</style>")[2]
 
 
+@pytest.mark.needs_latex
+def test_an_evaluation_makes_the_page_that_the_gallery_makes_of_it(files):
+    source = ["--images", str(files / "set"), "--labels", str(files / "set" / "labels.tsv")]
+    assert evaluate(["--bundle", str(files / "model.pt"), "--out", str(files / "out"), "--gallery=1", *source]) == 0
+    assert main(["--scores", str(files / "out"), "--out", str(files / "page.html"), "--count", "1"]) == 0
+    assert (files / "out" / "gallery.html").read_text() == (files / "page.html").read_text()
+
+
 def test_a_folder_without_an_evaluation_is_refused(tmp_path, capsys):
     assert main(["--scores", str(tmp_path)]) == 1
     assert "holds no evaluation" in capsys.readouterr().err

@@ -1,15 +1,18 @@
-"""The queue before the model: pictures of one size that arrive close together run together, off the event loop."""
+"""The queue before the model: pictures that arrive close together run together, off the event loop."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from api_server.metrics import Metrics
+
+ROUNDING = 1e-9
+"""Shares that should sum to 1 may sum to so much more."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +24,8 @@ class Work:
     run: Callable[[list[Any]], Sequence[Any]]
     """Takes the items of a batch and returns an answer each; alike for all work of one kind."""
     item: Any
-    most: int = 1
-    """How many may run together."""
+    share: float = 1.0
+    """Of a batch: those that run together have at most 1 in all, or are alone."""
 
 
 @dataclass
@@ -66,9 +69,9 @@ class Batcher:
                 await self.arrival.wait()
                 continue
             oldest = self.waiting[0]
-            batch = [job for job in self.waiting if job.work.kind == oldest.work.kind][: oldest.work.most]
+            batch = take(job for job in self.waiting if job.work.kind == oldest.work.kind)
             patience = oldest.arrived + self.seconds - time.monotonic()
-            if patience <= 0 or len(batch) == oldest.work.most:
+            if patience <= 0 or is_full(batch):
                 self.waiting = deque(job for job in self.waiting if not any(job is taken for taken in batch))
                 return batch
             with suppress(TimeoutError):
@@ -91,3 +94,20 @@ class Batcher:
         for job, answer in zip(batch, answers, strict=True):
             if not job.answer.done():
                 job.answer.set_result((answer, seconds))
+
+
+def is_full(batch: Sequence[Job]) -> bool:
+    """Whether there is no room for another like the last."""
+    return sum(job.work.share for job in batch) + batch[-1].work.share > 1 + ROUNDING
+
+
+def take(jobs: Iterable[Job]) -> list[Job]:
+    """The first of some jobs, and those after it as long as there is room in its batch."""
+    batch: list[Job] = []
+    room = 1.0
+    for job in jobs:
+        if batch and job.work.share > room + ROUNDING:
+            break
+        batch.append(job)
+        room -= job.work.share
+    return batch

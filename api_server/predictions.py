@@ -3,7 +3,6 @@
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
-from PIL import Image
 from torch import Tensor
 
 from api_server.problems import Problem
@@ -68,7 +67,7 @@ class ReadsFormulas(Protocol):
     @property
     def can_explain(self) -> bool: ...
     def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> Sequence[Map]: ...
-    def stream(self, image: Image.Image) -> Generator[TokenRead, None, FormulaRead]: ...
+    def stream_prepared(self, image: Tensor) -> Generator[TokenRead, None, FormulaRead]: ...
 
 
 def check_attention(predictor: ReadsFormulas, options: Options) -> None:

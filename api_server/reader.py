@@ -24,7 +24,9 @@ from im2latex.errors import ImageError
 from im2latex.explanation import Map
 
 BATCH_PIXELS = 2**20
-"""Prepared pictures run together up to this many pixels, as the library does."""
+"""Prepared pictures run together up to this many pixels, as the library does ..."""
+MOST_TOGETHER = 32
+"""... and up to so many: more at a time are read no faster, but all answers wait for the longest."""
 MOST_PREPARING = 4
 """Threads that decode pictures: each may hold a picture of the largest size."""
 
@@ -89,9 +91,9 @@ class Reader:
         check_attention(self.predictor, options)
         image, placement = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
         alternatives = min(options.alternatives, options.beam - 1)
-        kind = (image.shape, options.beam, alternatives, options.attention)
+        kind = (options.beam, alternatives, options.attention)
         run = partial(self.predict, options.beam, alternatives, options.attention)
-        work = Work(kind, run, image, max(1, BATCH_PIXELS // image.numel()))
+        work = Work(kind, run, image, max(1 / MOST_TOGETHER, image.numel() / BATCH_PIXELS))
         (found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))
         attention = None if maps is None else await self.in_pool(to_attention, maps, image, placement)
@@ -100,7 +102,7 @@ class Reader:
     def predict(
         self, beam: int, alternatives: int, attention: bool, images: list[Tensor]
     ) -> Sequence[tuple[FormulaRead, Map | None]]:
-        """Read prepared pictures of one size, on the model's thread; with maps of attention if they are wanted."""
+        """Read prepared pictures, on the model's thread; with maps of attention if they are wanted."""
         found = self.predictor.predict_prepared(images, beam, alternatives)
         if not attention:
             return [(reading, None) for reading in found]

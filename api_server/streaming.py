@@ -6,56 +6,65 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 
-from PIL import Image
 from pydantic import BaseModel
+from torch import Tensor
 
 from api_server.batching import Work
-from api_server.pictures import open_picture
-from api_server.predictions import FormulaRead, ReadsFormulas, TokenRead, to_reading
+from api_server.pictures import prepare_picture
+from api_server.predictions import FormulaRead, ReadsFormulas, TokenRead, check_attention, to_attention, to_reading
 from api_server.problems import Problem, late
 from api_server.reader import Reader
 from api_server.schemas import Options, Reading, Token
+from im2latex.explanation import Map
 
 MEDIA_TYPE = "text/event-stream"
 
 
 async def stream_reading(reader: Reader, data: bytes, options: Options) -> AsyncGenerator[Token | Reading, None]:
     """Yield each token, then the reading; raises ImageError before the first. Who leaves ends the work."""
-    if options.beam > 1 or options.alternatives or options.attention:
-        detail = "A stream is read token by token: leave out beam, alternatives and attention."
-        raise Problem(422, "invalid_request", detail)
+    if options.beam > 1 or options.alternatives:
+        raise Problem(422, "invalid_request", "A stream is read token by token: leave out beam and alternatives.")
+    check_attention(reader.predictor, options)
     loop, tokens, has_left = asyncio.get_running_loop(), asyncio.Queue[TokenRead | None](), threading.Event()
     with reader.places(1):
-        image = await reader.in_pool(open_picture, data, reader.predictor.bundle.spec, reader.settings)
+        image, placement = await reader.in_pool(
+            prepare_picture, data, reader.predictor.bundle.spec, reader.settings
+        )
 
         def tell(token: TokenRead) -> None:
             loop.call_soon_threadsafe(tokens.put_nowait, token)
 
-        run = partial(read_aloud, reader.predictor, has_left, tell)
+        run = partial(read_aloud, reader.predictor, options.attention, has_left, tell)
         answer = asyncio.ensure_future(reader.batcher.answer(Work(object(), run, image)))
         answer.add_done_callback(lambda _: tokens.put_nowait(None))
         try:
             while (token := await tokens.get()) is not None:
                 yield Token(token=token.token, confidence=token.confidence)
-            found, seconds = answer.result()
+            (found, maps), seconds = answer.result()
         finally:
             has_left.set()
             answer.cancel()
         reader.metrics.tokens.inc(len(found.token_confidences))
-        yield await reader.in_pool(to_reading, found, options, reader.predictor.name, seconds)
+        attention = None if maps is None else await reader.in_pool(to_attention, maps, image, placement)
+        yield await reader.in_pool(to_reading, found, options, reader.predictor.name, seconds, attention)
 
 
 def read_aloud(
-    predictor: ReadsFormulas, has_left: threading.Event, tell: Callable[[TokenRead], None], items: list[Image.Image]
-) -> list[FormulaRead | None]:
+    predictor: ReadsFormulas,
+    attention: bool,
+    has_left: threading.Event,
+    tell: Callable[[TokenRead], None],
+    items: list[Tensor],
+) -> list[tuple[FormulaRead, Map | None] | None]:
     """Read one picture on the model's thread, telling each token; stops when nobody listens any more."""
     (image,) = items
-    tokens = predictor.stream(image)
+    tokens = predictor.stream_prepared(image)
     while not has_left.is_set():
         try:
             tell(next(tokens))
         except StopIteration as end:
-            return [end.value]
+            found: FormulaRead = end.value
+            return [(found, predictor.attend(items, [found.tokens])[0] if attention else None)]
     return [None]
 
 

@@ -1,6 +1,5 @@
 """Predictor: pictures in, LaTeX with its confidence out; what the command and the server run."""
 
-from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from math import exp
@@ -11,6 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
 from im2latex.bundle import Bundle, load_bundle
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
@@ -39,16 +39,6 @@ ImageSource = bytes | str | Path | Image.Image
 def bundled_model() -> Path:
     """Where the model that ships with the library lies."""
     return Path(__file__).parent / "bundles" / DEFAULT_BUNDLE
-
-
-def batches_of_one_size(images: Sequence[Tensor], most_pixels: int) -> Iterator[list[int]]:
-    """The places of images of one shape, as many at a time as have this many pixels together, but at least one."""
-    places_of_shape: dict[torch.Size, list[int]] = defaultdict(list)
-    for place, image in enumerate(images):
-        places_of_shape[image.shape].append(place)
-    for shape, places in places_of_shape.items():
-        count = max(1, most_pixels // shape.numel())
-        yield from (places[start : start + count] for start in range(0, len(places), count))
 
 
 class Predictor:
@@ -85,12 +75,17 @@ class Predictor:
         return self.predict_prepared(prepared, beam, alternatives)
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
-        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of one size run together, unpadded."""
+        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
         predictions: dict[int, Prediction] = {}
-        for places in batches_of_one_size(images, MAX_BATCH_PIXELS):
-            found = self._read(torch.stack([images[place] for place in places]), beam, alternatives)
+        for places in self.batches(images):
+            found = self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
             predictions.update(zip(places, found, strict=True))
         return [predictions[place] for place in range(len(images))]
+
+    def batches(self, images: Sequence[Tensor]) -> Iterator[list[int]]:
+        """The places of prepared images that `predict_prepared` reads together."""
+        batches = batches_of_like_sizes if self._mixes_sizes else batches_of_one_size
+        return batches(images, MAX_BATCH_PIXELS)
 
     @property
     def can_explain(self) -> bool:
@@ -136,10 +131,13 @@ class Predictor:
 
     def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
         """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does."""
+        return self.stream_prepared(self._prepare(image, 0, 1))
+
+    def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
+        """As `stream`, of what `im2latex.images.prepare` made, (1, H, W)."""
         decoder: Any = self.bundle.decoder
-        prepared = self._prepare(image, 0, 1)
         with torch.inference_mode():
-            reading = decoder.begin(prepared.unsqueeze(0))
+            reading = decoder.begin(image.unsqueeze(0))
         written, log_probs = torch.tensor([[BOS]]), list[float]()
         for _ in range(decoder.max_tokens):
             with torch.inference_mode():  # not across a yield: the caller's own tensors are none of our business
@@ -168,14 +166,21 @@ class Predictor:
                 raise
             raise ImageError(f"picture {place + 1} of {count}: {error}") from error
 
-    def _read(self, images: Tensor, beam: int, alternatives: int) -> list[Prediction]:
+    @property
+    def _mixes_sizes(self) -> bool:
+        """Whether pictures of several sizes may run together; bundles of older versions want one size at a time."""
+        return hasattr(self.bundle.decoder, "read_all")
+
+    def _read(self, sizes: list[Tensor], beam: int, alternatives: int) -> list[Prediction]:
         decoder: Any = self.bundle.decoder
         with torch.inference_mode():
             if not alternatives:
-                token_ids, log_probs = decoder(images, beam)  # (B, T), (B, T)
+                read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
+                token_ids, log_probs = read(images, beam)  # (B, T), (B, T)
                 rows = zip(token_ids.tolist(), log_probs.tolist(), strict=True)
                 return [self._to_prediction(ids, logs) for ids, logs in rows]
-            token_ids, log_probs = decoder.search(images, max(beam, alternatives + 1))
+            search, images = (decoder.search_all, sizes) if self._mixes_sizes else (decoder.search, sizes[0])
+            token_ids, log_probs = search(images, max(beam, alternatives + 1))
         return [
             self._with_alternatives(ids, logs, alternatives)
             for ids, logs in zip(token_ids.tolist(), log_probs.tolist(), strict=True)

@@ -19,7 +19,7 @@ from im2latex.decoding import Decoder
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import Grammar
 from im2latex.models import read_model
-from im2latex.predictor import MAX_BATCH_PIXELS, Prediction, Predictor, batches_of_one_size
+from im2latex.predictor import Prediction, Predictor
 from im2latex.tokenizer import BOS, EOS, PAD
 from training.labelled import LabelledSet
 from training.timing import CLOCKS, PARTS, Clock, Stopwatch, bar, peak_megabytes, split_reading
@@ -111,11 +111,15 @@ class Casting(nn.Module):
 
     def __init__(self, decoder: nn.Module) -> None:
         super().__init__()
-        self.decoder = decoder.to(torch.bfloat16)
+        self.decoder: Any = decoder.to(torch.bfloat16)
 
     def forward(self, images: Tensor, beam: int = 1) -> Any:
         """What the decoder gives."""
         return self.decoder(images.to(torch.bfloat16), beam)
+
+    def read_all(self, images: list[Tensor], beam: int) -> Any:
+        """What the decoder gives."""
+        return self.decoder.read_all([size.to(torch.bfloat16) for size in images], beam)
 
 
 def build_eager(bundle: Bundle) -> Decoder:
@@ -158,7 +162,7 @@ def measure(arm: Arm, work: Work) -> Measured:
         seconds.append(now() - started)
     started = now()
     images = [prepare(open_image(picture), predictor.bundle.spec) for picture in pictures]
-    batches = list(batches_of_one_size(images, MAX_BATCH_PIXELS))
+    batches = list(predictor.batches(images))
     for batch in bar(batches, f"{arm.title}, {TOGETHER}"):
         predictor.predict_prepared([images[place] for place in batch], arm.beam)
     return Measured(

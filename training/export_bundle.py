@@ -7,22 +7,21 @@ python training/export_bundle.py --checkpoint runs/first/best.ckpt --out im2late
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from im2latex.bundle import load_bundle, round_weights, save_bundle
+from im2latex.bundle import Bundle, load_bundle, round_weights, save_bundle
 from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import BundleError, ConfigError
 from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
 from im2latex.models import describe_model
-from im2latex.predictor import MAX_BATCH_PIXELS, batches_of_one_size
-from im2latex.tokenizer import PAD
+from im2latex.predictor import Predictor
 from training.command import run_command
 from training.labelled import open_packed
 from training.provenance import current_commit
@@ -75,7 +74,7 @@ def export(config: ExportConfig) -> dict[str, Any]:
         if size > config.max_megabytes:
             raise BundleError(f"the bundle has {size:.1f} MB, wanted at most {config.max_megabytes:g}: --max_megabytes")
         if config.check_on is not None:
-            prove_same_tokens(eager, bundle.decoder, read_set(Path(config.check_on), config.check_limit, module.spec))
+            prove_same_tokens(bundle, eager, read_set(Path(config.check_on), config.check_limit, module.spec))
         candidate.replace(out)
     finally:
         candidate.unlink(missing_ok=True)
@@ -116,18 +115,15 @@ def read_set(folder: Path, limit: int, spec: ImageSpec) -> list[Tensor]:
     return [prepare(open_image(pictures.read(place)), spec) for place in range(min(limit, len(pictures.names)))]
 
 
-def prove_same_tokens(eager: nn.Module, scripted: nn.Module, images: Sequence[Tensor]) -> None:
-    """Raise BundleError unless both read the same tokens in every picture, greedily, those of one size together."""
+def prove_same_tokens(bundle: Bundle, eager: nn.Module, images: Sequence[Tensor]) -> None:
+    """Raise BundleError unless both read the same tokens in every picture, greedily, in the batches of every day."""
+    scripted, model = Predictor(bundle), Predictor(replace(bundle, decoder=eager))
     differing = 0
-    with torch.inference_mode(), progress(None, len(images)) as bar:
-        for places in batches_of_one_size(images, MAX_BATCH_PIXELS):
-            batch = torch.stack([images[place] for place in places])
-            wanted, found = (decoder(batch)[0].tolist() for decoder in (eager, scripted))
-            width = max(len(wanted[0]), len(found[0]))
-            differing += sum(
-                one + [PAD] * (width - len(one)) != other + [PAD] * (width - len(other))
-                for one, other in zip(wanted, found, strict=True)
-            )
+    with progress(None, len(images)) as bar:
+        for places in scripted.batches(images):
+            batch = [images[place] for place in places]
+            wanted, found = (predictor.predict_prepared(batch) for predictor in (model, scripted))
+            differing += sum(one.tokens != other.tokens for one, other in zip(wanted, found, strict=True))
             bar.update(len(places))
     if differing:
         raise BundleError(f"in {differing} of {len(images)} pictures the bundle reads other tokens than the model")

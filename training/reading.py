@@ -47,7 +47,7 @@ def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, f
     """Read all pictures; each chunk is appended to `file`, and what an earlier `run` of this name left is kept.
 
     Pictures of like sizes are read together, in an order drawn by lot, so that the time left can be told from the
-    time that passed. They are never padded: a prediction does not depend on its neighbours.
+    time that passed. A prediction does not depend on its neighbours.
     """
     readings = _resume(file, run)
     count = len(pictures.names)

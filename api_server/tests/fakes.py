@@ -80,7 +80,7 @@ class FakePredictor:
             maps.append(one)
         return maps
 
-    def stream(self, image: Image.Image) -> Generator[Token, None, FakePrediction]:
+    def stream_prepared(self, image: Tensor) -> Generator[Token, None, FakePrediction]:
         if self.failure is not None:
             raise self.failure
         found = FakePrediction()

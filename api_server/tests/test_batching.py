@@ -56,7 +56,7 @@ async def block(batcher, model):
 
 
 async def ask(batcher, model, kind, *items, most=10):
-    tasks = [asyncio.create_task(batcher.answer(Work(kind, model.double, item, most))) for item in items]
+    tasks = [asyncio.create_task(batcher.answer(Work(kind, model.double, item, 1 / most))) for item in items]
     await asyncio.sleep(0)
     return tasks
 

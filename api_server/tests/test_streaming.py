@@ -31,6 +31,23 @@ def test_an_event_for_each_token_and_then_the_whole_answer():
     assert {**last, "seconds": 0} == {**whole, "seconds": 0}
 
 
+def test_the_answer_at_the_end_tells_where_the_model_looked_when_asked():
+    with serving() as client:
+        answer = client.post(STREAM, files={"file": picture()}, data={"attention": "true"})
+        whole = client.post("/v1/predict", files={"file": picture()}, data={"attention": "true"}).json()
+    _, last = events(answer.text)[-1]
+    assert len(last["attention"]["boxes"]) == 5
+    assert last["attention"] == whole["attention"]
+
+
+def test_attention_of_a_model_that_cannot_tell_it_is_refused_before_the_stream():
+    predictor = FakePredictor()
+    predictor.can_explain = False
+    with serving(predictor=predictor) as client:
+        answer = client.post(STREAM, files={"file": picture()}, data={"attention": "true"})
+    assert (answer.status_code, answer.json()["code"]) == (422, "no_attention")
+
+
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [

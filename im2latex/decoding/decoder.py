@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from im2latex.decoding.mask import CHECK_EVERY, GrammarMask
@@ -39,18 +40,38 @@ class Decoder(nn.Module):
 
         PAD has log-probability 0, so a row's sum is its formula's.
         """
+        return self.read_all([images], beam)
+
+    @torch.jit.export
+    def read_all(self, images: list[Tensor], beam: int) -> tuple[Tensor, Tensor]:
+        """As `forward`, for images of several sizes, those of one size in one tensor; rows are in their order.
+
+        Every size is encoded by itself; then all formulas are written together.
+        """
         if beam <= 1:
-            return self._greedy(images)
-        token_ids, log_probs = self.search(images, beam)
+            return self._greedy(self.begin_all(images))
+        token_ids, log_probs = self.search_all(images, beam)
         kept = int(token_ids[:, 0].ne(self.pad).sum(1).max())
         return token_ids[:, 0, :kept], log_probs[:, 0, :kept]
 
     @torch.jit.export
     def begin(self, images: Tensor) -> list[Tensor]:
         """What a reading of pictures knows before its first token: position in the grammar, then the model's state."""
-        memory = self.model.encode(images)
-        position: list[Tensor] = self.mask.start(images.shape[0], self.max_tokens)
-        state: list[Tensor] = self.model.start(memory)
+        return self.begin_all([images])
+
+    @torch.jit.export
+    def begin_all(self, images: list[Tensor]) -> list[Tensor]:
+        """As `begin`, for images of several sizes: memories are filled up with zeros, which are never looked at."""
+        memories = [self.model.encode(group) for group in images]
+        if len(memories) == 1:
+            state: list[Tensor] = self.model.start(memories[0])
+        else:
+            counts = [torch.full((memory.shape[0],), memory.shape[1], device=memory.device) for memory in memories]
+            cells = torch.cat(counts)
+            longest = int(cells.max())
+            padded = [F.pad(memory, (0, 0, 0, longest - memory.shape[1])) for memory in memories]
+            state = self.model.start(torch.cat(padded), cells)
+        position: list[Tensor] = self.mask.start(sum([group.shape[0] for group in images]), self.max_tokens)
         return position + state
 
     @torch.jit.export
@@ -66,8 +87,13 @@ class Decoder(nn.Module):
 
         Where there are fewer formulas than beams, the rest has a log-probability below -1e8.
         """
-        reading = self.begin(images)
-        batch, device = images.shape[0], images.device
+        return self.search_all([images], beam)
+
+    @torch.jit.export
+    def search_all(self, images: list[Tensor], beam: int) -> tuple[Tensor, Tensor]:
+        """As `search`, for images of several sizes as in `read_all`."""
+        reading = self.begin_all(images)
+        batch, device = reading[0].shape[0], reading[0].device
         first = torch.arange(batch, device=device) * beam  # row of each formula's first beam
         reading = self._branch(reading, torch.arange(batch, device=device).repeat_interleave(beam))
         token_ids = torch.full((batch * beam, 1), self.bos, dtype=torch.long, device=device)
@@ -108,11 +134,10 @@ class Decoder(nn.Module):
         maps: Tensor = self.model.features(images)
         return maps
 
-    def _greedy(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        batch, device = images.shape[0], images.device
+    def _greedy(self, reading: list[Tensor]) -> tuple[Tensor, Tensor]:
+        batch, device = reading[0].shape[0], reading[0].device
         token_ids = torch.full((batch, self.max_tokens), self.pad, dtype=torch.long, device=device)
         log_probs = torch.zeros((batch, self.max_tokens), device=device)
-        reading = self.begin(images)
         rows = torch.arange(batch, device=device)  # formulas in hand
         finished = torch.zeros(batch, dtype=torch.bool, device=device)
         written = torch.full((batch, 1), self.bos, dtype=torch.long, device=device)

@@ -18,11 +18,30 @@ class AdditiveAttention(nn.Module):
         keys: Tensor = self.of_memory(memory)
         return keys
 
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The part of the memory that the query (B, Q) looks at, (B, D), and weights (B, S) that sum to 1."""
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, padding: Tensor) -> tuple[Tensor, Tensor]:
+        """The part of the memory that the query (B, Q) looks at, (B, D), and weights (B, S) that sum to 1.
+
+        `padding` is what `padding_scores` gave for the memory.
+        """
         mixed = torch.tanh(keys + self.of_query(query).unsqueeze(1))  # (B, S, units)
-        weights = self.score(mixed).squeeze(2).softmax(-1)
+        weights = (self.score(mixed).squeeze(2) + padding).softmax(-1)
         return weighted_mean(weights, memory), weights
+
+
+def padding_scores(memory: Tensor, cells: Tensor | None) -> Tensor:
+    """What to add to the scores (B, S) of a memory's cells: 0, and minus infinity beyond the first `cells` (B,)."""
+    scores = memory.new_zeros(memory.shape[:2])
+    if cells is not None:
+        places = torch.arange(memory.shape[1], device=memory.device)
+        scores = scores.masked_fill(places >= cells.unsqueeze(1), float("-inf"))
+    return scores
+
+
+def mean_cell(memory: Tensor, cells: Tensor | None) -> Tensor:
+    """The mean (B, D) of a memory (B, S, D) over its first `cells` (B,), None for all; the cells beyond are zero."""
+    if cells is None:
+        return memory.mean(1)
+    return memory.sum(1) / cells.unsqueeze(1)
 
 
 def weighted_mean(weights: Tensor, memory: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
-from im2latex.models.attention import AdditiveAttention
+from im2latex.models.attention import AdditiveAttention, padding_scores
 from im2latex.models.positions import positions_2d
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel
@@ -34,7 +34,7 @@ class CnnGruConfig(ModelConfig):
 
 
 class CnnGru(RecurrentModel):
-    """Speaks the words of every formula model; state: hidden, memory, keys."""
+    """Speaks the words of every formula model; state: hidden, memory, keys, padding."""
 
     def __init__(self, config: CnnGruConfig, vocab_size: int) -> None:
         super().__init__(vocab_size, config.embedding)
@@ -61,17 +61,17 @@ class CnnGru(RecurrentModel):
         cells: Tensor = torch.relu(self.cell_projection(placed))
         return cells
 
-    def start(self, memory: Tensor) -> list[Tensor]:
+    def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
         """State before the first token: nothing but the picture; batch first."""
         hidden = memory.new_zeros((memory.shape[0], self.units))
-        return [hidden, memory, self.attention.project_memory(memory)]
+        return [hidden, memory, self.attention.project_memory(memory), padding_scores(memory, cells)]
 
     def advance(self, embedded: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The GRU reads the token and what it now looks at: hidden (B, units), weights (B, S), state."""
-        memory, keys = state[1], state[2]
-        context, weights = self.attention(state[0], keys, memory)
+        memory, keys, padding = state[1], state[2], state[3]
+        context, weights = self.attention(state[0], keys, memory, padding)
         hidden = self.gru(torch.cat([context, embedded], 1), state[0])
-        return hidden, weights, [hidden, memory, keys]
+        return hidden, weights, [hidden, memory, keys, padding]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) from hidden states (..., units)."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from im2latex.models.attention import AdditiveAttention
+from im2latex.models.attention import AdditiveAttention, mean_cell, padding_scores
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel
 
@@ -42,7 +42,7 @@ class CnnLstmConfig(ModelConfig):
 
 
 class CnnLstm(RecurrentModel):
-    """Speaks the words of every formula model; state: hidden, cell, output fed back, memory, keys."""
+    """Speaks the words of every formula model; state: hidden, cell, output fed back, memory, keys, padding."""
 
     def __init__(self, config: CnnLstmConfig, vocab_size: int) -> None:
         super().__init__(vocab_size, config.embedding)
@@ -75,19 +75,20 @@ class CnnLstm(RecurrentModel):
         cells: Tensor = read.reshape(batch, height, width, 2 * self.row_units)
         return cells
 
-    def start(self, memory: Tensor) -> list[Tensor]:
+    def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
         """State before the first token, from the mean cell; batch first."""
-        hidden, cell, output = torch.tanh(self.initial(memory.mean(1))).chunk(3, dim=1)  # (B, units) each
-        return [hidden, cell, output, memory, self.attention.project_memory(memory)]
+        begin = torch.tanh(self.initial(mean_cell(memory, cells)))
+        hidden, cell, output = begin.chunk(3, dim=1)  # (B, units) each
+        return [hidden, cell, output, memory, self.attention.project_memory(memory), padding_scores(memory, cells)]
 
     def advance(self, embedded: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The LSTM reads the token and its own last output, then looks: output (B, units), weights (B, S), state."""
-        memory, keys = state[3], state[4]
+        memory, keys, padding = state[3], state[4], state[5]
         hidden, cell = self.lstm(torch.cat([embedded, state[2]], 1), (state[0], state[1]))
-        context, weights = self.attention(hidden, keys, memory)
+        context, weights = self.attention(hidden, keys, memory, padding)
         output = torch.tanh(self.combine(torch.cat([hidden, context], 1)))
         output = F.dropout(output, self.output_dropout, self.training)
-        return output, weights, [hidden, cell, output, memory, keys]
+        return output, weights, [hidden, cell, output, memory, keys, padding]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) from outputs (..., units)."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
-from im2latex.models.attention import weighted_mean
+from im2latex.models.attention import mean_cell, padding_scores, weighted_mean
 from im2latex.models.positions import positions_2d
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel
@@ -98,23 +98,23 @@ class I2L(RecurrentModel):
         cells = strips.permute(0, 2, 4, 3, 1).flatten(3)  # (B, h / strip, w, strip * 512)
         return cells + positions_2d(cells.shape[1], cells.shape[2], cells.shape[3], images.device).to(cells.dtype)
 
-    def start(self, memory: Tensor) -> list[Tensor]:
+    def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
         """State before the first token, by the initial state model from the mean cell; batch first."""
-        hidden = torch.tanh(self.initial_hidden(memory.mean(1)))
+        hidden = torch.tanh(self.initial_hidden(mean_cell(memory, cells)))
         state = list(torch.tanh(self.initial_state(hidden)).chunk(2 * self.layers, dim=1))  # (B, units) each
-        state += [memory, self.attention.project_memory(memory)]
+        state += [memory, self.attention.project_memory(memory), padding_scores(memory, cells)]
         return state
 
     def advance(self, embedded: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The stack reads the token and what its top looks at: (B, embedding + units + D), weights (B, S), state."""
-        memory, keys = state[-2], state[-1]
-        context, weights = self.attention(state[2 * self.layers - 2], keys, memory)
+        memory, keys, padding = state[-3], state[-2], state[-1]
+        context, weights = self.attention(state[2 * self.layers - 2], keys, memory, padding)
         hidden = torch.cat([embedded, context], 1)
         after: list[Tensor] = []
         for index, lstm in enumerate(self.stack):
             hidden, cell = lstm(hidden, (state[2 * index], state[2 * index + 1]))
             after += [hidden, cell]
-        after += [memory, keys]
+        after += [memory, keys, padding]
         return torch.cat([embedded, hidden, context], 1), weights, after
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -160,10 +160,10 @@ class StackedAttention(nn.Module):
         keys: Tensor = self.of_memory(memory)
         return keys
 
-    def forward(self, query: Tensor, keys: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The part of the memory that the query (B, Q) looks at, (B, D), and weights (B, S) that sum to 1."""
+    def forward(self, query: Tensor, keys: Tensor, memory: Tensor, padding: Tensor) -> tuple[Tensor, Tensor]:
+        """What `AdditiveAttention` gives: the part (B, D) of the memory that is looked at, and weights (B, S)."""
         first = torch.tanh(keys + self.of_query(query).unsqueeze(1))  # (B, S, units)
-        weights = self.score(torch.tanh(self.second(first))).squeeze(2).softmax(-1)
+        weights = (self.score(torch.tanh(self.second(first))).squeeze(2) + padding).softmax(-1)
         return weighted_mean(weights, memory), weights
 
 

@@ -21,8 +21,11 @@ class RecurrentModel(nn.Module):
         """What attention looks at: cells (B, h, w, D), the top row first."""
         raise NotImplementedError
 
-    def start(self, memory: Tensor) -> list[Tensor]:
-        """State before the first token, batch first; it carries the memory with it."""
+    def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
+        """State before the first token, batch first; it carries the memory with it.
+
+        Where pictures of several sizes run together, memories have `cells` (B,) each and are filled up with zeros.
+        """
         raise NotImplementedError
 
     def advance(self, embedded: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:

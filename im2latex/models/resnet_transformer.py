@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from im2latex.errors import ConfigError
+from im2latex.models.attention import padding_scores
 from im2latex.models.positions import positions_1d, positions_2d
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.resnet import ResNetTrunk
@@ -45,7 +46,7 @@ class ResNetTransformer(nn.Module):
             )
         self.d_model = config.d_model
         self.heads = config.heads
-        self.fixed = 2 * config.decoder_layers  # the memory's part of the state: a row a picture, whatever is written
+        self.fixed = 2 * config.decoder_layers + 1  # the memory's part of the state: a row a picture
         self.room = ROOM
         self.trunk = ResNetTrunk(config.trunk_blocks)
         self.memory_projection = nn.Linear(self.trunk.out_channels, config.d_model)
@@ -72,12 +73,17 @@ class ResNetTransformer(nn.Module):
             hidden = layer(hidden, memory_k, memory_v)
         return self._logits(hidden)
 
-    def start(self, memory: Tensor) -> list[Tensor]:
-        """State before the first token: memory keys and values of each layer, the time (B,), past of each layer."""
+    def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
+        """State before the first token: keys and values of the memory by layer, padding, the time (B,), past by layer.
+
+        Where pictures of several sizes run together, memories have `cells` (B,) each and are filled up with zeros.
+        """
         state: list[Tensor] = []
         for layer in self.layers:
             memory_k, memory_v = layer.project_memory(memory)
             state += [memory_k.contiguous(), memory_v.contiguous()]
+        padding = padding_scores(memory if cells is not None else memory[:, :0], cells)
+        state.append(padding[:, None, None])  # (B, 1, 1, S), or without cells where nothing is padded
         batch, width = memory.shape[0], self.d_model // self.heads
         state.append(torch.zeros(batch, dtype=torch.long, device=memory.device))
         for _ in self.layers:
@@ -92,13 +98,15 @@ class ResNetTransformer(nn.Module):
         time = int(state[self.fixed][0])
         embedded = self._embed(token_ids.unsqueeze(1), time)  # (B, 1, D)
         hidden = embedded.view(state[0].shape[0], -1, self.d_model)  # (pictures, hypotheses, D)
+        found = state[self.fixed - 1]
+        padding: Tensor | None = found if found.shape[3] > 0 else None
         after = state[: self.fixed]
         after.append(state[self.fixed] + 1)
         for index, layer in enumerate(self.layers):
             past = state[self.fixed + 1 + index]
             if time == past.shape[3]:
                 past = torch.cat([past, torch.zeros_like(past)], dim=3)  # twice the room: copied seldom
-            hidden = layer.step(hidden, past, time, state[2 * index], state[2 * index + 1])
+            hidden = layer.step(hidden, past, time, state[2 * index], state[2 * index + 1], padding)
             after.append(past)
         return self._logits(hidden).flatten(0, 1), after
 

@@ -29,10 +29,13 @@ class DecoderLayer(nn.Module):
         attended = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)
         return self._after_self_attention(hidden, attended, memory_k, memory_v)
 
-    def step(self, hidden: Tensor, past: Tensor, time: int, memory_k: Tensor, memory_v: Tensor) -> Tensor:
+    def step(
+        self, hidden: Tensor, past: Tensor, time: int, memory_k: Tensor, memory_v: Tensor, padding: Tensor | None
+    ) -> Tensor:
         """The token at place `time` of n hypotheses a picture: hidden (B, n, D), memory (B, heads, S, D / heads).
 
         `past` (B * n, 2, heads, room, D / heads) holds keys and values up to `time`; this token's are written into it.
+        `padding` (B, 1, 1, S) is added to the scores of the memory's cells.
         """
         batch, count, _ = hidden.shape
         qkv = self.self_qkv(self.self_norm(hidden)).view(batch * count, 3, self.heads, 1, -1)
@@ -40,7 +43,7 @@ class DecoderLayer(nn.Module):
         seen = past.narrow(3, 0, time + 1)
         attended = F.scaled_dot_product_attention(qkv[:, 0], seen[:, 0], seen[:, 1])  # (B * n, heads, 1, D / heads)
         attended = attended.view(batch, count, self.heads, -1).transpose(1, 2)
-        return self._after_self_attention(hidden, attended, memory_k, memory_v)
+        return self._after_self_attention(hidden, attended, memory_k, memory_v, padding)
 
     def attend(self, hidden: Tensor, memory_k: Tensor, memory_v: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` gives, and where it looked: weights (B, T, S), the mean of the heads; a row sums to 1."""
@@ -61,10 +64,10 @@ class DecoderLayer(nn.Module):
         return self._split(q), self._split(k), self._split(v)
 
     def _after_self_attention(
-        self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor
+        self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor, padding: Tensor | None = None
     ) -> Tensor:
         hidden = hidden + self._drop(self.self_out(self._join(attended)))
-        seen = F.scaled_dot_product_attention(self._memory_q(hidden), memory_k, memory_v)
+        seen = F.scaled_dot_product_attention(self._memory_q(hidden), memory_k, memory_v, attn_mask=padding)
         hidden = hidden + self._drop(self.memory_out(self._join(seen)))
         inner = F.gelu(self.expand(self.feedforward_norm(hidden)))
         return hidden + self._drop(self.contract(inner))

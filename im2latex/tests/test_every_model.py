@@ -84,6 +84,23 @@ def test_a_state_can_be_picked_by_rows(name):
 
 
 @every_model
+@settings(max_examples=5)
+@given(shapes=st.lists(sizes, min_size=2, max_size=3, unique=True), tokens=st.integers(1, 9), seed=st.integers(0, 99))
+def test_a_memory_that_is_padded_for_a_larger_one_beside_it_says_the_same(name, shapes, tokens, seed):
+    decoder = Decoder(build(name), 9, Grammar.free(len(VOCAB))).eval()
+    drawn = [draw(size, tokens, seed) for size in shapes]
+    mixed = decoder.begin_all([images for images, _ in drawn])[4:]
+    alone = [decoder.begin(images)[4:] for images, _ in drawn]
+    for time in range(tokens):
+        logits, mixed = decoder.model.step(torch.cat([token_ids[:, time] for _, token_ids in drawn]), mixed)
+        wanted = []
+        for place, (_, token_ids) in enumerate(drawn):
+            found, alone[place] = decoder.model.step(token_ids[:, time], alone[place])
+            wanted.append(found)
+        torch.testing.assert_close(logits, torch.cat(wanted), atol=1e-4, rtol=1e-4)
+
+
+@every_model
 def test_the_scripted_decoder_reads_and_looks_like_the_eager_one(name):
     decoder = Decoder(build(name), 9, Grammar.free(len(VOCAB))).eval()
     scripted, images = torch.jit.script(decoder), draw((40, 72), 1, 2)[0]
@@ -92,6 +109,9 @@ def test_the_scripted_decoder_reads_and_looks_like_the_eager_one(name):
         found_ids, found = scripted(images, beam)
         assert torch.equal(found_ids, wanted_ids)
         torch.testing.assert_close(found, wanted)
+    several = [images, draw((24, 100), 1, 3)[0]]
+    for beam in (1, 3):
+        assert torch.equal(scripted.read_all(several, beam)[0], decoder.read_all(several, beam)[0])
     torch.testing.assert_close(scripted.attend(images, wanted_ids), decoder.attend(images, wanted_ids))
     torch.testing.assert_close(scripted.features(images), decoder.features(images))
 

@@ -100,7 +100,7 @@ def test_predictions_come_in_the_order_of_the_pictures(path):
     assert tokens == [r"\ln" if is_filled else "x ^ { 2 }" for is_filled in filled]
 
 
-def test_only_pictures_of_one_size_run_together_so_that_none_is_padded_for_another():
+def test_an_older_bundle_is_given_pictures_of_one_size_at_a_time():
     answers = Answers([EOS], [0.5])
     predictor_with(answers).predict_batch([picture(40), picture(100), picture(40), picture(41)])
     assert sorted(shape[0] for shape in answers.shapes) == [1, 3]
@@ -110,10 +110,12 @@ def test_a_batch_reads_what_single_pictures_read():
     torch.manual_seed(0)
     sizes = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=9)
     reader = predictor_with(Decoder(sizes.build(len(TOKENIZER)), 9, Grammar.free(len(TOKENIZER))).eval())
-    images = [picture(width, filled) for width in (40, 90, 41) for filled in (False, True)]
-    together, alone = reader.predict_batch(images), [reader.predict(image) for image in images]
-    assert [found.tokens for found in together] == [found.tokens for found in alone]
-    assert [found.confidence for found in together] == pytest.approx([found.confidence for found in alone], rel=1e-4)
+    images = [picture(width, filled) for width in (40, 90, 300, 41) for filled in (False, True)]
+    for options in ({}, {"beam": 3}, {"alternatives": 1}):
+        together = reader.predict_batch(images, **options)
+        alone = [reader.predict(image, **options) for image in images]
+        assert [found.tokens for found in together] == [found.tokens for found in alone]
+        assert [one.confidence for one in together] == pytest.approx([one.confidence for one in alone], rel=1e-4)
 
 
 def test_the_beam_reaches_the_decoder(path):

@@ -158,7 +158,7 @@ def test_the_limit_counts_the_products_of_a_step():
 def test_the_shipped_decoder_reads_what_its_weights_read_in_python_on_the_whole_small_set():
     shipped = Predictor.load().bundle
     for part in ("val", "test"):
-        prove_same_tokens(build_eager(shipped), shipped.decoder, read_set(Path(SMALL) / part, 1000, shipped.spec))
+        prove_same_tokens(shipped, build_eager(shipped), read_set(Path(SMALL) / part, 1000, shipped.spec))
 
 
 def test_arms_have_names_of_their_own():

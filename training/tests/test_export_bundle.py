@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from im2latex.bundle import load_bundle, round_weights, save_bundle
+from im2latex.bundle import Bundle, load_bundle, round_weights, save_bundle
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
@@ -83,9 +83,10 @@ def test_a_larger_set_is_checked_when_asked(files, capsys):
 
 def test_pictures_that_are_read_otherwise_are_counted():
     images = [torch.full((1, 16, 16), ink) for ink in (0.1, 0.2, 0.9)]
-    prove_same_tokens(TinyDecoder(0.5), TinyDecoder(0.6), images)
+    bundle = Bundle(TinyDecoder(0.5), TOKENIZER, SPEC, {})
+    prove_same_tokens(bundle, TinyDecoder(0.6), images)
     with pytest.raises(BundleError, match="in 2 of 3 pictures"):
-        prove_same_tokens(TinyDecoder(0.5), TinyDecoder(0.05), images)
+        prove_same_tokens(bundle, TinyDecoder(0.05), images)
 
 
 def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, capsys):

@@ -103,7 +103,7 @@ def run(experiment: Experiment) -> dict[str, float]:
     signals = Signals(folder / "last.ckpt")
     trainer = _build_trainer(experiment, folder, best, signals)
     trainer.fit(module, data, ckpt_path=_find_resume(experiment.resume, folder), weights_only=True)
-    chosen = best.best_model_path or str(folder / "last.ckpt")
+    chosen = _find_best(trainer, best, folder)
     scores: dict[str, float] = {}
     if not signals.has_stopped:
         scores |= trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[0]
@@ -115,6 +115,14 @@ def run(experiment: Experiment) -> dict[str, float]:
 def describe(experiment: Experiment) -> dict[str, Any]:
     """The whole configuration as plain values, with the name of the model."""
     return {**asdict(experiment), "model": describe_model(experiment.model)}
+
+
+def _find_best(trainer: lightning.Trainer, best: ModelCheckpoint, folder: Path) -> str:
+    """The best checkpoint, or the last where nothing was validated; saved now if the run ended before its first."""
+    chosen = best.best_model_path or str(folder / "last.ckpt")
+    if not trainer.strategy.broadcast(Path(chosen).is_file()):
+        trainer.save_checkpoint(chosen)
+    return chosen
 
 
 def _find_resume(resume: str | None, folder: Path) -> str | None:

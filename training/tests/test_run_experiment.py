@@ -100,6 +100,13 @@ def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration
     assert "max_steps" in (folder / "logs" / "hparams.yaml").read_text()
 
 
+def test_a_run_that_ends_before_its_first_checkpoint_leaves_one_and_is_tested(data, tmp_path):
+    output = finish(start(data, tmp_path, "--trainer.max_steps=2", "--trainer.checkpoint_every_n_steps=100"))
+    assert f"checkpoint: {tmp_path / 'run' / 'last.ckpt'}" in output
+    assert "test/edit_score" in output
+    assert LitModel.load(tmp_path / "run" / "last.ckpt")
+
+
 def wait_for(process: "subprocess.Popen[str]", path: Path, pattern: str) -> None:
     while not list(path.glob(pattern)):
         assert process.poll() is None, process.communicate()[0][-3000:]

@@ -19,7 +19,7 @@ from im2latex.bundle import Bundle, load_bundle
 from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import ConfigError
 from im2latex.models import ResNetTransformer, read_model
-from im2latex.precision import fast_precision
+from im2latex.precision import has_amx
 from im2latex.predictor import bundled_model
 from training.benchmark_arm import Arm, Measured, Work
 from training.benchmark_limit import count_encoding, count_sizes, least_seconds, measure_machine
@@ -37,6 +37,7 @@ ARMS = (
     Arm("eager", threads=2),
     Arm("eager", precision="int8", threads=1),
     Arm("eager", precision="int8", threads=2),
+    Arm(precision="mixed", threads=2),
     Arm(precision="bf16", threads=2),
     Arm("naive", threads=2),
 )
@@ -85,7 +86,7 @@ def benchmark(config: BenchmarkConfig) -> Report:
 
 def why_skipped(arm: Arm) -> str:
     """Why this processor cannot be measured so; empty when it can."""
-    if arm.precision == "bf16" and fast_precision() != "bf16-mixed":
+    if arm.precision in ("mixed", "bf16") and not has_amx():
         return "this processor has no fast bfloat16: a product would take minutes"
     if arm.precision == "int8" and not {"x86", "fbgemm", "onednn", "qnnpack"} & set(
         torch.backends.quantized.supported_engines

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from im2latex.bundle import Bundle, lay_out
+from im2latex.bundle import Bundle, lay_out, load_bundle
 from im2latex.decoding import Decoder
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import Grammar
 from im2latex.models import read_model
-from im2latex.predictor import Prediction, Predictor
+from im2latex.predictor import Prediction, Predictor, bundled_model
 from im2latex.tokenizer import BOS, EOS, PAD
 from training.labelled import LabelledSet
 from training.timing import CLOCKS, PARTS, Clock, Stopwatch, bar, peak_megabytes, split_reading
@@ -33,7 +33,8 @@ class Arm:
 
     form: Literal["torchscript", "eager", "naive"] = "torchscript"
     """torchscript: as shipped; eager: the same modules in Python; naive: the whole prefix again at every token."""
-    precision: Literal["fp32", "bf16", "int8"] = "fp32"
+    precision: Literal["fp32", "mixed", "bf16", "int8"] = "fp32"
+    """mixed: as `Predictor.load` chooses for this processor; bf16: encoder and decoder."""
     threads: int = 2
     beam: int = 1
 
@@ -149,8 +150,8 @@ def measure(arm: Arm, work: Work) -> Measured:
     """Read all pictures one by one, then in batches, then split into parts."""
     torch.set_num_threads(arm.threads)
     now = CLOCKS[work.clock]
-    predictor = Predictor.load(work.bundle)
-    predictor = Predictor(dress(predictor.bundle, arm))
+    shipped = load_bundle(work.bundle or bundled_model())
+    predictor = Predictor.load(work.bundle) if arm.precision == "mixed" else Predictor(dress(shipped, arm))
     labelled = work.data.open()
     pictures = [labelled.read(place) for place in range(len(labelled.names))]
     predictor.warm_up()

@@ -53,7 +53,11 @@ class ResNetTrunk(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 1, H, W), ink 1 on paper 0, to features (B, 256, H / 8, W / 8), rounded up."""
+        """Images (B, 1, H, W), ink 1 on paper 0, to features (B, 256, H / 8, W / 8), rounded up.
+
+        The arithmetic is that of the weights, which may be another than that of the images.
+        """
+        images = images.to(self.conv1.weight.dtype)
         features = F.relu(self.bn1(self.conv1(images)), inplace=True)  # (B, 64, H / 2, W / 2)
         features = F.max_pool2d(features, kernel_size=3, stride=2, padding=1)  # (B, 64, H / 4, W / 4)
         features = self.layer2(self.layer1(features))  # (B, 128, H / 8, W / 8)

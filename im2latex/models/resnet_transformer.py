@@ -128,11 +128,11 @@ class ResNetTransformer(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What the trunk makes of images: (B, C, H / 8, W / 8), before projection and positions."""
-        found: Tensor = self.trunk(images)
+        found: Tensor = self.trunk(images).to(self.memory_projection.weight.dtype)
         return found
 
     def _grid(self, images: Tensor) -> Tensor:
-        features = self.trunk(images).permute(0, 2, 3, 1)  # (B, H / 8, W / 8, C)
+        features = self.features(images).permute(0, 2, 3, 1)  # (B, H / 8, W / 8, C)
         grid = self.memory_norm(self.memory_projection(features))  # (B, H / 8, W / 8, D)
         positions = positions_2d(grid.shape[1], grid.shape[2], self.d_model, images.device)
         placed: Tensor = grid + positions.to(grid.dtype)

@@ -27,6 +27,9 @@ SERVER = "api_server.process"
 SETTINGS = "api_server.settings"
 """The server, by name: the library knows nothing of HTTP."""
 
+READER_LEFT = 141
+"""The exit code when nobody reads the output any more, as a shell reports SIGPIPE."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -63,10 +66,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "explain": run_explain, "batch": run_batch,
     }  # fmt: skip
     try:
-        return commands[arguments.subcommand](arguments[arguments.subcommand])
+        code = commands[arguments.subcommand](arguments[arguments.subcommand])
+        sys.stdout.flush()
+        return code
     except Im2LatexError as error:
         print(f"im2latex: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # as when `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it leaves
+        return READER_LEFT
 
 
 def build_parser() -> ArgumentParser:

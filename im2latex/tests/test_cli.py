@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,3 +138,15 @@ def test_serve_help_lists_the_settings_a_line_each(capsys):
     with pytest.raises(SystemExit):
         cli.main(["serve", "--help"])
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("  IM2LATEX_MAX_UPLOAD_BYTES ")]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "im2latex.cli", "info"]
+    try:
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=300, check=False)
+    finally:
+        os.close(writing)
+    assert done.returncode == cli.READER_LEFT
+    assert done.stderr == b""

@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ import sys, time, torch, pyarrow.parquet as pq
 from im2latex import Predictor
 torch.set_num_threads(1)
 pictures = pq.read_table(sys.argv[1])["image"].to_pylist()
-predictor = Predictor.load()
+predictor = Predictor.load(sys.argv[2] or None)
 predictor.warm_up()
 started = time.perf_counter()
 for start in range(0, len(pictures), 64):
@@ -45,10 +46,11 @@ def write_pictures(folder: Path, path: Path, count: int) -> Path:
     return path
 
 
-def run_batch(source: Path, out: Path, workers: int) -> dict[str, float]:
+def run_batch(source: Path, out: Path, workers: int, engine: str, bundle: str = "") -> dict[str, float]:
     """Wall seconds of the command, start included, and the most memory that it and its workers had (MB, summed)."""
     shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "im2latex.cli", "batch", str(source), "--out", str(out)]
+    command = [sys.executable, "-m", "im2latex.cli", "batch", str(source), "--out", str(out), f"--engine={engine}"]
+    command += [f"--bundle={bundle}"] if bundle else []
     started, peak = time.perf_counter(), 0.0
     with subprocess.Popen([*command, f"--workers={workers}"], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -68,10 +70,10 @@ def megabytes(pid: int) -> float:
     return int(next((line.split()[1] for line in lines if line.startswith("Pss:")), "0")) / 1024
 
 
-def measure_speed(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure_speed(arguments: argparse.Namespace, folder: Path, engine: str) -> dict[str, Any]:
     """Two workers of one thread against one."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
-    runs = {workers: run_batch(source, folder / "out", workers) for workers in (1, 2)}
+    runs = {workers: run_batch(source, folder / "out", workers, engine, arguments.bundle) for workers in (1, 2)}
     speed_up = runs[1]["seconds"] / runs[2]["seconds"]
     return {"1 worker": runs[1], "2 workers": runs[2], "speed_up": round(speed_up, 3)}
 
@@ -79,8 +81,8 @@ def measure_speed(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]
 def measure_overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The command with one worker against predict_batch on the same pictures, 64 at a time as they come."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
-    baseline = float(subprocess.check_output([sys.executable, "-c", BASELINE, source], cwd=ROOT))
-    batch = run_batch(source, folder / "out", 1)["seconds"]
+    baseline = float(subprocess.check_output([sys.executable, "-c", BASELINE, source, arguments.bundle], cwd=ROOT))
+    batch = run_batch(source, folder / "out", 1, "local", arguments.bundle)["seconds"]
     return {"predict_batch_s": round(baseline, 1), "batch_s": batch, "overhead": round(batch / baseline - 1, 3)}
 
 
@@ -89,7 +91,7 @@ def measure_memory(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
     peaks = []
     for count in (arguments.pictures // 10, arguments.pictures):
         source = write_pictures(arguments.source, folder / "pictures.parquet", count)
-        peaks.append(run_batch(source, folder / "out", 2)["peak_mb"])
+        peaks.append(run_batch(source, folder / "out", 2, "local", arguments.bundle)["peak_mb"])
     return {"a_tenth_mb": peaks[0], "all_mb": peaks[1], "growth": round(peaks[1] / peaks[0] - 1, 3)}
 
 
@@ -116,7 +118,8 @@ def measure_streaming(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 PARTS: dict[str, Callable[[argparse.Namespace, Path], dict[str, Any]]] = {
-    "speed": measure_speed,
+    "local": lambda arguments, folder: measure_speed(arguments, folder, "local"),
+    "ray": lambda arguments, folder: measure_speed(arguments, folder, "ray"),
     "overhead": measure_overhead,
     "memory": measure_memory,
     "streaming": lambda arguments, folder: measure_streaming(arguments),
@@ -128,10 +131,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--bundle", default="", help="another model than the one that ships")
     parser.add_argument("--source", type=Path, default=SMALL, help="packed set whose pictures are read")
     parser.add_argument("--train", type=Path, default=SMALL, help="data set that is loaded for training")
     parser.add_argument("--lanes", type=int, default=8)
     arguments = parser.parse_args()
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     for name in arguments.parts:
         with tempfile.TemporaryDirectory(prefix="im2latex-") as folder:
             print(json.dumps({name: PARTS[name](arguments, Path(folder))}, indent=2), flush=True)

@@ -30,6 +30,11 @@ class Attempts:
             kind, _, name = line.partition(" ")
             self._deaths[name] += {BEGIN: 1, END: -1}.get(kind, 0)
 
+    @property
+    def is_first(self) -> bool:
+        """Whether no process has died at this shard."""
+        return not any(self._deaths.values())
+
     @contextmanager
     def at(self, places: Sequence[int]) -> Iterator[bool]:
         """Work on these pictures; False: too many have died at it, leave it alone.

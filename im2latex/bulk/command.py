@@ -1,4 +1,4 @@
-"""`im2latex batch`: flags, what is still to be read, and what is said at the end."""
+"""`im2latex batch`: flags, the choice of an engine, and what is said at the end."""
 
 import json
 import os
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from im2latex.bulk.plan import Plan
     from im2latex.bulk.rows import Settings
 
-NEEDS = ("pyarrow", "latex2mathml")
-"""Packages beyond those of the library; the extra `batch` brings them."""
+NEEDS = {"pyarrow": "batch", "latex2mathml": "batch", "ray": "ray"}
+"""Packages beyond those of the library, and the extras that bring them."""
 INTERRUPTED = 130
 LOCK = ".lock"
 
@@ -32,7 +32,9 @@ def batch_parser() -> ArgumentParser:
     )
     parser.add_argument("source", metavar="SOURCE", help="folder, glob, zip, tar, or Parquet with an image column")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder for rows, errors.parquet and summary.json")
+    parser.add_argument("--engine", choices=["local", "ray"], default="local", help="who runs the workers")
     parser.add_argument("--workers", type=PositiveInt, metavar="N", help="of one thread each; default: one a core")
+    parser.add_argument("--address", metavar="A", help="of a Ray cluster that runs already")
     parser.add_argument("--formats", default="latex", metavar="F", help="latex, mathml, or both with a comma")
     parser.add_argument("--bundle", metavar="F", help="another model file")
     parser.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
@@ -43,17 +45,19 @@ def batch_parser() -> ArgumentParser:
 
 def run_batch(arguments: Namespace) -> int:
     """Read all that is not yet read; exit code 0, also when some pictures could not be, or 130 when interrupted."""
-    require(*NEEDS)
+    require("pyarrow", "latex2mathml", *(["ray"] if arguments.engine == "ray" else []))
     from im2latex.bulk.plan import make_plan
     from im2latex.bulk.sink import Sink
 
     settings = to_settings(arguments)
+    if arguments.address and arguments.engine != "ray":
+        raise ConfigError("--address is of a Ray cluster: add --engine ray")
     out, bundle = Path(arguments.out).resolve(), find_bundle(arguments.bundle)
     started = time.monotonic()
     with alone_in(out):
         plan = make_plan(arguments.source, out, bundle, settings, arguments.shard_size)
         try:
-            read_shards(plan, out, bundle, arguments.workers or usable_cores())
+            read_shards(plan, out, bundle, arguments)
         except KeyboardInterrupt:
             print("im2latex: interrupted; the same command goes on from here", file=sys.stderr)
             return INTERRUPTED
@@ -82,9 +86,8 @@ def to_settings(arguments: Namespace) -> "Settings":
     return Settings(arguments.beam, arguments.batch_size, tuple(kind for kind in FORMATS if kind in asked))
 
 
-def read_shards(plan: "Plan", out: Path, bundle: Path, workers: int) -> None:
+def read_shards(plan: "Plan", out: Path, bundle: Path, arguments: Namespace) -> None:
     """Let the engine read the shards that are not there."""
-    from im2latex.bulk.local import run_local
     from im2latex.bulk.progress import Progress
     from im2latex.bulk.sink import Sink
 
@@ -94,7 +97,15 @@ def read_shards(plan: "Plan", out: Path, bundle: Path, workers: int) -> None:
         return
     kept = sum(plan.size_of(shard) for shard in done)
     progress = Progress(plan.pictures, kept)
-    run_local(out, bundle, missing, workers, progress)
+    workers = arguments.workers or usable_cores()
+    if arguments.engine == "ray":
+        from im2latex.bulk.ray_data import run_ray
+
+        run_ray(out, bundle, missing, workers, progress, arguments.address)
+    else:
+        from im2latex.bulk.local import run_local
+
+        run_local(out, bundle, missing, workers, progress)
     progress.close()
 
 
@@ -107,7 +118,8 @@ def require(*packages: str) -> None:
     """Raises ConfigError, with the cure, when a package is not installed."""
     for package in packages:
         if find_spec(package) is None:
-            raise ConfigError(f"{package} is not installed, which this needs: pip install 'im2latex[batch]'")
+            extra = NEEDS[package]
+            raise ConfigError(f"{package} is not installed, which this needs: pip install 'im2latex[{extra}]'")
 
 
 @contextmanager

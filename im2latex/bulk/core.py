@@ -2,19 +2,37 @@
 
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
 
 from torch import Tensor
 
 from im2latex.bulk.attempts import Attempts
 from im2latex.bulk.rows import Failure, Found, Picture, Row, Settings
 from im2latex.errors import ImageError
-from im2latex.images import open_image, prepare, size_in_cells
+from im2latex.images import ImageSpec, open_image, prepare, size_in_cells
 from im2latex.latex.mathml import to_format
 from im2latex.predictor import Prediction, Predictor
 
 CHUNK_BYTES = 2**26
 """Pictures held in memory at a time, in bytes of their files: the larger they are, the fewer."""
+
+
+@dataclass
+class Batch:
+    """Pictures that are read together, by their places in the shard."""
+
+    places: list[int]
+    pictures: list[Picture]
+    tensors: dict[int, Tensor] = field(default_factory=dict)
+    """Prepared pictures by their places in the batch."""
+    errors: dict[int, str] = field(default_factory=dict)
+    """Why the others cannot be read."""
+    seconds: float = 0.0
+    """That preparing them took."""
 
 
 def read_pictures(
@@ -24,20 +42,22 @@ def read_pictures(
     attempts: Attempts,
     on_batch: Callable[[int, int], None] = lambda read, failed: None,
 ) -> Iterator[Found]:
-    """A row or a failure for every picture, in their order; `on_batch` is told how many were read, how many failed."""
+    """A row or a failure for every picture, in their order; `on_batch` is told how many were read, how many failed.
+
+    While the model reads a batch, a thread prepares the next one; but not where a process died before, so that it is
+    plain which batch it died at.
+    """
     first = 0
     for chunk in cut(pictures, CHUNK_BYTES):
         found: dict[int, Found] = {}
-        with attempts.at([]) as is_safe:
-            order = by_size(chunk) if is_safe else list(range(len(chunk)))
-        for start in range(0, len(order), settings.batch_size):
-            batch = [first + place for place in order[start : start + settings.batch_size]]
-            for places in attempts.parts(batch):
-                together = [chunk[place - first] for place in places]
-                answers = read_guarded(predictor, together, places, settings, attempts)
-                found |= dict(zip(places, answers, strict=True))
-                failed = sum(isinstance(answer, Failure) for answer in answers)
-                on_batch(len(answers) - failed, failed)
+        prepare_one = partial(prepare_batch, predictor, chunk, first, attempts)
+        batches = to_batches(chunk, first, settings.batch_size, attempts)
+        for batch in prepare_ahead(prepare_one, batches) if attempts.is_first else map(prepare_one, batches):
+            with attempts.at(batch.places):
+                answers = read_batch(predictor, batch, settings)
+            found |= dict(zip(batch.places, answers, strict=True))
+            failed = sum(isinstance(answer, Failure) for answer in answers)
+            on_batch(len(answers) - failed, failed)
         yield from (found[first + place] for place in range(len(chunk)))
         first += len(chunk)
 
@@ -56,42 +76,65 @@ def cut(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
         yield chunk
 
 
+def to_batches(chunk: Sequence[Picture], first: int, size: int, attempts: Attempts) -> list[list[int]]:
+    """Places of pictures that are read together: those of like sizes, and none with others that processes died at."""
+    with attempts.at([]) as is_safe:
+        order = by_size(chunk) if is_safe else list(range(len(chunk)))
+    whole = [[first + place for place in order[start : start + size]] for start in range(0, len(order), size)]
+    return [part for places in whole for part in attempts.parts(places)]
+
+
 def by_size(pictures: Sequence[Picture]) -> list[int]:
     """Places of the pictures, those of like sizes side by side."""
     cells = [size_in_cells(picture.data) for picture in pictures]
     return sorted(range(len(pictures)), key=lambda place: (cells[place], place))
 
 
-def read_guarded(
-    predictor: Predictor, pictures: Sequence[Picture], places: Sequence[int], settings: Settings, attempts: Attempts
-) -> list[Found]:
-    """Read a batch, and leave a note of it in case the process dies; a picture that killed too many is not touched."""
+def prepare_ahead(prepare_one: Callable[[list[int]], Batch], batches: Iterable[list[int]]) -> Iterator[Batch]:
+    """Every batch prepared, while the one before it is at work."""
+    waiting: deque[Future[Batch]] = deque()
+    with ThreadPoolExecutor(1) as thread:
+        for places in batches:
+            waiting.append(thread.submit(prepare_one, places))
+            if len(waiting) > 1:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def prepare_batch(
+    predictor: Predictor, chunk: Sequence[Picture], first: int, attempts: Attempts, places: list[int]
+) -> Batch:
+    """Make tensors of pictures, with a note in case the process dies; a picture that killed too many is not touched."""
+    started = time.perf_counter()
+    batch = Batch(places, [chunk[place - first] for place in places])
     with attempts.at(places) as is_safe:
-        if is_safe:
-            return read_batch(predictor, pictures, settings)
-    deaths = attempts.deaths_at(places)
-    error = f"its reading was given up: the process died each of the {deaths} times that it was tried alone"
-    return [Failure(picture.file, _hash(picture.data), error) for picture in pictures]
+        if not is_safe:
+            deaths = attempts.deaths_at(places)
+            error = f"its reading was given up: the process died each of the {deaths} times that it was tried alone"
+            batch.errors = dict.fromkeys(range(len(places)), error)
+            return batch
+        for place, picture in enumerate(batch.pictures):
+            try:
+                batch.tensors[place] = prepare_picture(picture, predictor.bundle.spec)
+            except ImageError as problem:
+                batch.errors[place] = str(problem)
+    batch.seconds = time.perf_counter() - started
+    return batch
 
 
-def read_batch(predictor: Predictor, pictures: Sequence[Picture], settings: Settings) -> list[Found]:
+def read_batch(predictor: Predictor, batch: Batch, settings: Settings) -> list[Found]:
     """Read pictures together; one that cannot be read costs only itself."""
     started = time.perf_counter()
-    tensors: dict[int, Tensor] = {}
-    found: dict[int, Found] = {}
-    for place, picture in enumerate(pictures):
-        try:
-            tensors[place] = _prepare(predictor, picture)
-        except ImageError as error:
-            found[place] = Failure(picture.file, _hash(picture.data), str(error))
-    predictions = predict(predictor, list(tensors.values()), settings.beam)
-    seconds = (time.perf_counter() - started) / max(1, len(pictures))
-    for place, prediction in zip(tensors, predictions, strict=True):
-        if isinstance(prediction, str):
-            found[place] = Failure(pictures[place].file, _hash(pictures[place].data), prediction)
-        else:
-            found[place] = _row(pictures[place], prediction, predictor.name, seconds, settings)
-    return [found[place] for place in range(len(pictures))]
+    predictions = predict(predictor, list(batch.tensors.values()), settings.beam)
+    seconds = (batch.seconds + time.perf_counter() - started) / len(batch.pictures)
+    found: dict[int, Prediction | str] = {**batch.errors, **dict(zip(batch.tensors, predictions, strict=True))}
+    return [
+        Failure(picture.file, _hash(picture.data), what)
+        if isinstance(what := found[place], str)
+        else _row(picture, what, predictor.name, seconds, settings)
+        for place, picture in enumerate(batch.pictures)
+    ]
 
 
 def predict(predictor: Predictor, tensors: Sequence[Tensor], beam: int) -> Sequence[Prediction | str]:
@@ -104,10 +147,10 @@ def predict(predictor: Predictor, tensors: Sequence[Tensor], beam: int) -> Seque
         return [f"the model failed at it: {str(error).strip().splitlines()[-1]}"]
 
 
-def _prepare(predictor: Predictor, picture: Picture) -> Tensor:
+def prepare_picture(picture: Picture, spec: ImageSpec) -> Tensor:
+    """The tensor of a picture; raises ImageError."""
     if picture.error:
         raise ImageError(picture.error)
-    spec = predictor.bundle.spec
     return prepare(open_image(picture.data, spec.max_pixels), spec)
 
 

@@ -63,6 +63,10 @@ class Sink:
         """The file of a shard's rows."""
         return self.out / f"part-{shard:08d}.parquet"
 
+    def rows_of(self, shard: int) -> int:
+        """How many rows a shard has that is there."""
+        return int(pq.read_metadata(self.part(shard)).num_rows)
+
     def finish(self, plan: Plan) -> dict[str, Any]:
         """Join the failures of all shards and write the summary, the last file of a run; returns it."""
         if not (self.out / SUMMARY).is_file():

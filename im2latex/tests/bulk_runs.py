@@ -4,7 +4,6 @@ import io
 import os
 import signal
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,22 +77,29 @@ def run_batch(source: Path | str, out: Path, bundle: Path, *flags: str) -> int:
     return cli.main(["batch", str(source), "--out", str(out), "--bundle", str(bundle), *flags])
 
 
-def drive(*arguments: Any, deadly: str = "", pause: float = 0.0) -> None:
+def drive(*arguments: Any, deadly: str = "", deadly_when: str = "read", pause: float = 0.0) -> None:
     """The command as the only thing that a forked process does: its workers are forked from it, in no time.
 
-    Workers that read a batch with the picture `deadly` die at once; before each batch they wait `pause` seconds.
+    Workers die at once when they prepare or read the picture `deadly`; before they read a batch they wait `pause`
+    seconds.
     """
     torch.set_num_threads(1)
     local.METHOD = "fork"
-    read_batch = core.read_batch
+    prepare_picture, read_batch = core.prepare_picture, core.read_batch
+    doomed = Path(arguments[0], deadly).read_bytes() if deadly else b""
 
-    def die_or_read(predictor: Predictor, pictures: Sequence[Picture], settings: Settings) -> list[Found]:
-        if deadly in [picture.file for picture in pictures]:
+    def die_or_prepare(picture: Picture, spec: ImageSpec) -> Tensor:
+        if picture.data == doomed and deadly_when == "prepare":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return prepare_picture(picture, spec)
+
+    def die_or_read(predictor: Predictor, batch: core.Batch, settings: Settings) -> list[Found]:
+        if deadly_when == "read" and doomed in [batch.pictures[place].data for place in batch.tensors]:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(pause)
-        return read_batch(predictor, pictures, settings)
+        return read_batch(predictor, batch, settings)
 
-    core.read_batch = die_or_read
+    core.prepare_picture, core.read_batch = die_or_prepare, die_or_read
     raise SystemExit(run_batch(*arguments))
 
 

@@ -122,10 +122,11 @@ def test_twenty_kills_of_drivers_and_workers_leave_the_rows_of_an_undisturbed_ru
     assert min(kills["driver"], kills["worker"]) > 2, kills
 
 
-def test_a_picture_that_kills_every_worker_is_found_and_costs_only_itself(bundle, tmp_path):
+@pytest.mark.parametrize("when", ["prepare", "read"])
+def test_a_picture_that_kills_every_worker_is_found_and_costs_only_itself(bundle, tmp_path, when):
     folder = make_folder(tmp_path / "set", 12)
     arguments = (folder, tmp_path / "out", bundle, "--workers=1", "--batch-size=6")
-    driver = start_driver(*arguments, deadly="2/0005.png")
+    driver = start_driver(*arguments, deadly="2/0005.png", deadly_when=when)
     driver.join()
     assert driver.exitcode == 0
     assert list(errors_of(tmp_path / "out")) == ["2/0005.png"]

@@ -2,15 +2,18 @@
 
 import io
 import os
+import threading
+from itertools import islice
 
 import numpy as np
 import pytest
 
 from im2latex import cli
-from im2latex.bulk import command, core, local
+from im2latex.bulk import command, core
 from im2latex.bulk.attempts import Attempts
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
+from im2latex.errors import ConfigError
 from im2latex.predictor import Predictor
 from im2latex.tests.bulk_runs import draw_pictures, make_bundle, make_folder, rows_of, run_batch
 from im2latex.tests.packed_sets import draw_strokes, make_packed_set
@@ -32,12 +35,38 @@ def test_a_picture_at_which_the_model_fails_costs_only_itself(bundle, tmp_path):
     assert found[3].error.startswith("the model failed at it: RuntimeError: Sizes of tensors must match")
 
 
+@pytest.mark.parametrize("deaths", [0, 1])
+def test_the_next_batch_is_prepared_while_one_is_read_but_not_where_a_process_died(
+    bundle, tmp_path, monkeypatch, deaths
+):
+    prepare_batch, read_batch, seen = core.prepare_batch, core.read_batch, []
+    prepared = [threading.Event() for _ in range(3)]
+    now, following = iter(prepared), iter(prepared[1:])
+
+    def prepare(*arguments):
+        batch = prepare_batch(*arguments)
+        next(now).set()
+        return batch
+
+    def read(*arguments):
+        seen.extend(event.wait(0.5 if deaths else 60) for event in islice(following, 1))
+        return read_batch(*arguments)
+
+    monkeypatch.setattr(core, "prepare_batch", prepare)
+    monkeypatch.setattr(core, "read_batch", read)
+    (tmp_path / "a.txt").write_text("begin 7\n" * deaths)
+    pictures = [Picture(str(place), data) for place, data in enumerate(draw_pictures(6))]
+    found = core.read_pictures(Predictor.load(bundle), pictures, Settings(batch_size=2), Attempts(tmp_path / "a.txt"))
+    assert [row.file for row in found] == list("012345")
+    assert seen == [deaths == 0] * 2
+
+
 def test_a_run_that_is_done_is_not_done_again(bundle, tmp_path, capsys, monkeypatch):
     folder = make_folder(tmp_path / "set", 6)
     flags = ("--workers=1", "--shard-size=4", "--formats=latex,mathml")
     assert run_batch(folder, tmp_path / "out", bundle, *flags) == 0
     first = capsys.readouterr().out
-    monkeypatch.setattr(local, "run_local", None)  # nobody is to be asked
+    monkeypatch.setattr(command, "usable_cores", None)  # nobody asks for workers
     assert run_batch(folder, tmp_path / "out", bundle, *flags) == 0
     assert first.splitlines()[0].split(",")[:2] == capsys.readouterr().out.splitlines()[0].split(",")[:2]
     row = rows_of(tmp_path / "out")[0]
@@ -88,9 +117,11 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch, tmp_path, capsys
     monkeypatch.setattr(command, "find_spec", lambda name: None)
     assert cli.main(["batch", "x", "--out", str(tmp_path)]) == 1
     assert "pip install 'im2latex[batch]'" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match=r"im2latex\[ray\]"):
+        command.require("ray")
 
 
-@pytest.mark.parametrize("flags", [["--formats=tex"], ["--formats=,"]])
+@pytest.mark.parametrize("flags", [["--formats=tex"], ["--formats=,"], ["--address=auto"]])
 def test_flags_that_mean_nothing_are_refused(bundle, tmp_path, flags):
     assert run_batch(make_folder(tmp_path / "set", 1), tmp_path / "out", bundle, *flags) == 1
 

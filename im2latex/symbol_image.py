@@ -2,7 +2,6 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
@@ -11,13 +10,17 @@ from im2latex.images import ink_box, stretch, to_ink
 from im2latex.scale import stroke_width
 
 SIDE = 64
-"""Height and width of the square in px; networks see it at half the size, so that turning it does not blur it."""
+"""Height and width of the square in px; networks make it smaller, so that turning it does not blur it."""
 REACH = 56
 """The longer side of the ink inside it, in px."""
 STROKE = 2.7
 """Width of a stroke inside it, in px: the median of the handwriting that the shipped networks learned from."""
 TOLERANCE = 1.6
 """Strokes that are wider or narrower by more than this factor are redrawn."""
+BLOB = 16.0
+"""Ink that would be wider is a dot, not a stroke, and stays as it is."""
+FAINT = 60
+"""Ink from which a pixel counts when strokes are redrawn: in small print, thin strokes are grey throughout."""
 FINE = 3
 """Strokes are redrawn in a square finer by this factor."""
 
@@ -30,7 +33,7 @@ def normalize_symbol(image: Image.Image) -> Image.Image:
     ink = to_ink(image)
     ink = ink.crop(ink_box(ink))
     width = stroke_width(ink) * REACH / max(ink.size)
-    if not STROKE / TOLERANCE <= width <= STROKE * TOLERANCE:
+    if width < STROKE / TOLERANCE or STROKE * TOLERANCE < width < BLOB:
         ink = redraw(fit(ink, REACH * FINE), STROKE * FINE)
         ink = ink.crop(ink_box(ink))
     ink = fit(ink, REACH)
@@ -40,8 +43,8 @@ def normalize_symbol(image: Image.Image) -> Image.Image:
 
 
 def to_input(squares: Tensor) -> Tensor:
-    """Squares (B, SIDE, SIDE) of bytes as what networks see: (B, 1, SIDE / 2, SIDE / 2) float32, ink 1 on paper 0."""
-    return F.avg_pool2d(squares.unsqueeze(1).to(torch.float32) / 255, 2)
+    """Squares (B, SIDE, SIDE) of bytes as what networks are given: (B, 1, SIDE, SIDE) float32, ink 1 on paper 0."""
+    return squares.unsqueeze(1).to(torch.float32) / 255
 
 
 def fit(ink: Image.Image, reach: int) -> Image.Image:
@@ -61,10 +64,11 @@ def redraw(ink: Image.Image, width: float) -> Image.Image:
     margin = round(width) + 1
     canvas = Image.new("L", (ink.width + 2 * margin, ink.height + 2 * margin))
     canvas.paste(ink, (margin, margin))
-    layers = round((stroke_width(ink) - width) / 2)
+    solid = np.asarray(canvas) > FAINT
+    layers = round((stroke_width(_drawn(solid)) - width) / 2)
     if layers <= 0:
-        return _thicken(canvas, -layers)
-    peeled = peel(np.asarray(canvas) > 127, layers)
+        return _thicken(_drawn(solid), -layers)
+    peeled = peel(solid, layers)
     bones = peel(peeled, max(canvas.size))  # where strokes were thinner than most, too much was peeled
     return ImageChops.lighter(_drawn(peeled), _thicken(_drawn(bones), round((width - 1) / 2)))
 

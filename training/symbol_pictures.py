@@ -71,10 +71,11 @@ def draw_confusions(symbols: SymbolSet, probabilities: Tensor, out: Path) -> Non
     counts = count_confusions(symbols, probabilities)
     mistakes = counts - torch.diag(counts.diag())
     worst = (mistakes.sum(0) + mistakes.sum(1)).argsort(descending=True)[:WORST].sort().values
-    figure = Figure(figsize=(13, 6.5), layout="constrained")
+    figure = Figure(figsize=(13, 7.2), layout="constrained")
     whole, part = figure.subplots(1, 2)
-    _draw_matrix(whole, counts, "all classes")
-    _draw_matrix(part, counts[worst][:, worst], f"the {len(worst)} that are confused most: symbols")
+    _draw_matrix(whole, counts, f"all {len(counts)} classes")
+    whole.set(xticks=[], yticks=[])
+    _draw_matrix(part, counts[worst][:, worst], f"the {len(worst)} that are confused most, with the number of symbols")
     names = [symbols.classes[number] for number in worst.tolist()]
     part.set_xticks(range(len(names)), names, rotation=90, fontsize=8, parse_math=False)
     part.set_yticks(range(len(names)), names, fontsize=8, parse_math=False)
@@ -85,7 +86,7 @@ def draw_confusions(symbols: SymbolSet, probabilities: Tensor, out: Path) -> Non
                 share = count / int(counts[truth].sum())
                 part.text(column, row, str(count), ha="center", va="center", fontsize=6,
                           color="white" if share > 0.5 else "black")  # fmt: skip
-    figure.savefig(out, dpi=110, bbox_inches="tight")
+    figure.savefig(out, dpi=110)
 
 
 def _draw_matrix(axes: Axes, counts: Tensor, title: str) -> None:

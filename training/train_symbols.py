@@ -53,12 +53,12 @@ class SymbolTraining:
     net: NetName = "best"
     only: str = "-"
     """The class that the two binary networks tell from all others."""
-    epochs: int = 16
+    epochs: int = 20
     batches_per_epoch: int = 250
     batch_size: int = 128
     plain: bool | None = None
     """As the notebook trained: symbols as they come, neither changed nor smoothed. None: all nets but the best."""
-    evenness: float = 0.5
+    evenness: float = 0.7
     """A class of n symbols is drawn in proportion to n ** evenness, unless `plain`."""
     augment: SymbolAugmentConfig = field(default_factory=SymbolAugmentConfig)
     optimizer: OptimizerConfig = field(

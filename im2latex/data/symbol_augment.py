@@ -39,12 +39,19 @@ def augment_symbols(images: Tensor, config: SymbolAugmentConfig, random: torch.G
     grid = F.affine_grid(torch.cat([backward, offset], dim=2), list(images.shape), align_corners=False)
     if config.bend:
         bends = config.bend / (SIDE / 2) * _normal(random, len(images), 2, 4, 4)
-        grid = grid + F.interpolate(bends, (SIDE, SIDE), mode="bicubic", align_corners=True).permute(0, 2, 3, 1)
+        spread = _spread_points(4)  # (SIDE, 4)
+        grid = grid + (spread @ bends @ spread.mT).permute(0, 2, 3, 1)
     return _change_strokes(F.grid_sample(images, grid, align_corners=False), config.thickness, random)
 
 
 def _normal(random: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=random).clamp(-2.5, 2.5)
+
+
+def _spread_points(count: int) -> Tensor:
+    """What so many points along a side weigh in each pixel, bicubically: (SIDE, count)."""
+    points = torch.eye(count).view(1, count, count, 1)
+    return F.interpolate(points, (SIDE, 1), mode="bicubic", align_corners=True)[0, :, :, 0].T
 
 
 def _draw_matrices(count: int, config: SymbolAugmentConfig, random: torch.Generator) -> Tensor:
@@ -71,7 +78,6 @@ def _find_ink(images: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
 def _change_strokes(images: Tensor, thickness: float, random: torch.Generator) -> Tensor:
     """Each picture blended with itself a pixel wider, or narrower, on each side."""
     share = thickness * _normal(random, len(images)).view(-1, 1, 1, 1)
-    bolder = F.max_pool2d(images, 3, stride=1, padding=1)
-    finer = -F.max_pool2d(-images, 3, stride=1, padding=1)
-    wanted = torch.where(share > 0, bolder, finer)
+    side = torch.where(share > 0, 1.0, -1.0)  # what is finer is paper that grew bolder
+    wanted = side * F.max_pool2d(side * images, 3, stride=1, padding=1)
     return images.lerp(wanted, share.abs().clamp(max=0.7 if thickness else 0.0))

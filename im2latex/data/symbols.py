@@ -14,12 +14,14 @@ from torch.utils.data import Dataset, Sampler
 
 from im2latex.data.symbol_augment import SymbolAugmentConfig, augment_symbols
 from im2latex.errors import DataError
-from im2latex.symbol_image import REACH, SIDE, normalize_symbol, to_input
+from im2latex.symbol_image import SIDE, normalize_symbol, to_input
 
 ARRAYS = ("images", "labels", "classes")
 DOT = "."
+DISCS = (2.0, 60.0)
+"""Diameters of drawn dots, in px, least and largest."""
 SymbolBatch = tuple[Tensor, Tensor]
-"""Images (B, 1, SIDE / 2, SIDE / 2) and labels (B,)."""
+"""Images (B, 1, SIDE, SIDE) and labels (B,)."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,25 @@ def _read_arrays(path: Path, split: str) -> list["np.ndarray[tuple[int, ...], np
 
 
 def draw_round_dots(symbols: SymbolSet) -> SymbolSet:
-    """Every other dot becomes a disc: a pen leaves a short stroke, but people also paint and print dots."""
+    """Every other dot becomes a disc: a pen leaves a short stroke, but people also paint and print dots.
+
+    Discs come in all sizes, since few pixels are not round.
+    """
     if DOT not in symbols.classes:
         return symbols
-    dots = (symbols.labels == symbols.classes.index(DOT)).nonzero().flatten()[::2]
-    middle = torch.arange(SIDE) - (SIDE - 1) / 2
-    disc = middle[:, None] ** 2 + middle[None, :] ** 2 <= (REACH / 2) ** 2
+    dots = (symbols.labels == symbols.classes.index(DOT)).nonzero().flatten()[::2].tolist()
     squares = symbols.squares.clone()
-    squares[dots] = 255 * disc.to(torch.uint8)
+    for place, diameter in zip(dots, np.geomspace(*DISCS, len(dots)).tolist(), strict=True):
+        squares[place] = torch.from_numpy(np.array(normalize_symbol(_draw_disc(diameter))))
     return SymbolSet(squares, symbols.labels, symbols.classes)
+
+
+def _draw_disc(diameter: float) -> Image.Image:
+    """A black disc on white, with soft edges; there is more paper than ink, or ink would pass for paper."""
+    side = 2 * int(diameter) + 5
+    away = np.hypot(*(np.indices((side, side)) - (side - 1) / 2))
+    ink = np.clip((diameter + 1) / 2 - away, 0, 1)
+    return Image.fromarray(np.uint8(255 - 255 * ink))
 
 
 def drop_empty_classes(train: SymbolSet, val: SymbolSet) -> tuple[SymbolSet, SymbolSet]:
@@ -115,7 +127,7 @@ class TrainingBatches(Dataset[SymbolBatch]):
         if self.augment is None:
             return to_input(squares), self.symbols.labels[chosen]
         images = augment_symbols(squares.unsqueeze(1).float() / 255, self.augment, random)
-        return to_input(images.squeeze(1) * 255), self.symbols.labels[chosen]
+        return images, self.symbols.labels[chosen]
 
 
 class BatchNumbers(Sampler[int]):

@@ -13,14 +13,23 @@ def test_every_net_takes_the_pictures_and_answers_for_each_class(net):
     assert build_symbol_net(net, 7).eval()(torch.zeros(3, 1, SIDE, SIDE)).shape == (3, 7)
 
 
-def test_nets_see_squares_at_half_their_size():
-    assert 2 * SIDE == SQUARE
+def test_nets_take_the_square_that_a_symbol_is_brought_into():
+    assert SIDE == SQUARE
+
+
+@pytest.mark.parametrize(("net", "is_blind"), [("notebook", True), ("best", False)])
+def test_the_notebooks_nets_see_half_the_square_and_ours_sees_more_of_it(net, is_blind):
+    images = torch.zeros(2, 1, SIDE, SIDE)
+    images[0, 0, 20, 20:40:2] = images[1, 0, 21, 21:40:2] = 1  # the same where four pixels become one
+    torch.manual_seed(0)
+    logits = build_symbol_net(net, 7).eval()(images)
+    assert torch.allclose(logits[0], logits[1], atol=1e-5) == is_blind
 
 
 def test_the_notebooks_net_has_its_layers():
     layers = [layer for layer in build_symbol_net("notebook", 101) if not isinstance(layer, nn.ReLU | nn.Flatten)]
     sizes = [getattr(layer, "out_channels", getattr(layer, "out_features", "pool")) for layer in layers]
-    assert sizes == [32, "pool", 64, "pool", 64, 25, 101]
+    assert sizes == ["pool", 32, "pool", 64, "pool", 64, 25, 101]
 
 
 def test_probabilities_add_up_and_a_temperature_makes_them_doubtful():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from im2latex.data.symbol_augment import SymbolAugmentConfig, augment_symbols
 from im2latex.data.symbols import (
@@ -71,12 +71,15 @@ def test_one_class_is_told_from_all_others(folder):
         minus.only("z")
 
 
-def test_every_other_dot_becomes_a_disc():
-    squares = torch.full((4, SIDE, SIDE), 7, dtype=torch.uint8)
-    drawn = draw_round_dots(SymbolSet(squares, torch.tensor([0, 1, 0, 0]), (".", "x")))
-    areas = (drawn.squares == 255).sum((1, 2)).tolist()
-    assert areas[1] == areas[2] == 0
-    assert areas[0] == areas[3] == pytest.approx(np.pi * REACH**2 / 4, rel=0.02)
+def test_every_other_dot_becomes_a_disc_of_another_size_as_it_is_seen_in_use():
+    squares = torch.full((6, SIDE, SIDE), 7, dtype=torch.uint8)
+    drawn = draw_round_dots(SymbolSet(squares, torch.tensor([0, 1, 0, 0, 0, 0]), (".", "x"))).squares
+    assert [bool((square == 7).all()) for square in drawn] == [False, True, True, False, True, False]
+    page = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(page).ellipse((50, 50, 110, 110), fill=0)
+    seen = np.asarray(normalize_symbol(page)) / 255
+    assert np.abs(seen - drawn[5].numpy() / 255).mean() < 0.03
+    assert not torch.equal(drawn[0], drawn[3])
     assert (squares == 7).all()
 
 

@@ -45,7 +45,7 @@ def test_a_net_learns_and_tells_what_it_reached(learned):
 def test_its_bundle_names_symbols_as_the_checkpoint_does(learned):
     bundle = load_symbols(learned / "bundle.pt")
     module = LitSymbols.load(learned / "last.ckpt")
-    images = torch.rand(4, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    images = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     wanted = torch.softmax(module(images) / bundle.facts["temperature"], dim=1)
     torch.testing.assert_close(bundle.classifier(images), wanted, atol=0.02, rtol=0)  # weights are kept in 16 bits
     assert bundle.classes == ("-", "+", "=")

@@ -46,11 +46,12 @@ def write_pictures(folder: Path, path: Path, count: int) -> Path:
     return path
 
 
-def run_batch(source: Path, out: Path, workers: int, engine: str, bundle: str = "") -> dict[str, float]:
+def run_batch(source: Path, out: Path, workers: int, engine: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Wall seconds of the command, start included, and the most memory that it and its workers had (MB, summed)."""
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "im2latex.cli", "batch", str(source), "--out", str(out), f"--engine={engine}"]
-    command += [f"--bundle={bundle}"] if bundle else []
+    command += [f"--shard-size={arguments.shard_size}"]
+    command += [f"--bundle={arguments.bundle}"] if arguments.bundle else []
     started, peak = time.perf_counter(), 0.0
     with subprocess.Popen([*command, f"--workers={workers}"], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -73,7 +74,7 @@ def megabytes(pid: int) -> float:
 def measure_speed(arguments: argparse.Namespace, folder: Path, engine: str) -> dict[str, Any]:
     """Two workers of one thread against one."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
-    runs = {workers: run_batch(source, folder / "out", workers, engine, arguments.bundle) for workers in (1, 2)}
+    runs = {workers: run_batch(source, folder / "out", workers, engine, arguments) for workers in (1, 2)}
     speed_up = runs[1]["seconds"] / runs[2]["seconds"]
     return {"1 worker": runs[1], "2 workers": runs[2], "speed_up": round(speed_up, 3)}
 
@@ -82,7 +83,7 @@ def measure_overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, A
     """The command with one worker against predict_batch on the same pictures, 64 at a time as they come."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
     baseline = float(subprocess.check_output([sys.executable, "-c", BASELINE, source, arguments.bundle], cwd=ROOT))
-    batch = run_batch(source, folder / "out", 1, "local", arguments.bundle)["seconds"]
+    batch = run_batch(source, folder / "out", 1, "local", arguments)["seconds"]
     return {"predict_batch_s": round(baseline, 1), "batch_s": batch, "overhead": round(batch / baseline - 1, 3)}
 
 
@@ -91,7 +92,7 @@ def measure_memory(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
     peaks = []
     for count in (arguments.pictures // 10, arguments.pictures):
         source = write_pictures(arguments.source, folder / "pictures.parquet", count)
-        peaks.append(run_batch(source, folder / "out", 2, "local", arguments.bundle)["peak_mb"])
+        peaks.append(run_batch(source, folder / "out", 2, "local", arguments)["peak_mb"])
     return {"a_tenth_mb": peaks[0], "all_mb": peaks[1], "growth": round(peaks[1] / peaks[0] - 1, 3)}
 
 
@@ -131,6 +132,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--pictures", type=int, default=20_000)
+    parser.add_argument("--shard-size", type=int, default=1024, help="64 for 1,000 pictures: 2 workers need several")
     parser.add_argument("--bundle", default="", help="another model than the one that ships")
     parser.add_argument("--source", type=Path, default=SMALL, help="packed set whose pictures are read")
     parser.add_argument("--train", type=Path, default=SMALL, help="data set that is loaded for training")

@@ -1,9 +1,13 @@
-"""Promises of training over nodes: two nodes learn what one process learns from the batches of both."""
+"""Promises of training over nodes: two nodes learn what one process learns, and go on when one dies and comes back."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,9 +15,14 @@ import torch
 
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
+from im2latex.tests.processes import descendants
 from training.tests.test_run_experiment import SCRIPT, TINY, finish, start, weights
 
 pytestmark = pytest.mark.timeout(1500)  # each node is two processes that load torch
+RETURN = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+"""Else a node that comes back waits for an address that the others published only in their first round."""
+FORGOTTEN = 20
+"""Seconds after which torchrun takes a node that is not heard of for dead: three signs of life are missing by then."""
 STEPS = "--trainer.max_steps=10"
 EXACT = [
     *("--model.dropout=0", "--data.augment=false", "--optimizer.name=adamw", STEPS),
@@ -27,11 +36,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One process that gathers the batches of both nodes."""
+def one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
+    """What one process learns that gathers the batches of both nodes; it runs beside them."""
     out = tmp_path_factory.mktemp("one")
-    finish(start(data, out, *EXACT, "--trainer.accumulate_grad_batches=2"))
-    return out
+    process = start(data, out, *EXACT, "--trainer.accumulate_grad_batches=2")
+
+    @cache
+    def wait() -> Path:
+        finish(process)
+        return out
+
+    yield wait
+    process.kill()
 
 
 def free_port() -> int:
@@ -43,7 +59,7 @@ def start_node(data: Path, out: Path, log: Path, *rendezvous: str) -> "subproces
     """torchrun as on a machine of its own, with one process."""
     run = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1", *rendezvous]
     experiment = [str(SCRIPT), *TINY, *EXACT, f"--data.path={data}", f"--out={out}", "--name=run"]
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", **RETURN}
     with log.open("a") as output:
         return subprocess.Popen(
             [*run, *experiment, "--trainer.num_nodes=2", "--resume=auto"],
@@ -70,4 +86,26 @@ def test_two_nodes_learn_what_one_process_learns_from_the_same_global_batch(data
     logs = [tmp_path / f"{rank}.log" for rank in range(2)]
     nodes = [start_node(data, tmp_path, log, *meeting, f"--node-rank={rank}") for rank, log in enumerate(logs)]
     wait_for(nodes, logs)
-    check_same_weights(tmp_path, one)
+    check_same_weights(tmp_path, one())
+
+
+def test_a_node_that_dies_and_comes_back_goes_on_from_the_last_checkpoint(data, one, tmp_path):
+    meeting = ("--rdzv-backend=c10d", "--rdzv-id=run", f"--rdzv-endpoint=127.0.0.1:{free_port()}")
+    meeting += ("--local-addr=127.0.0.1", "--max-restarts=5")
+    guest = (*meeting, "--rdzv-conf=read_timeout=600,is_host=false")
+    logs = [tmp_path / f"{rank}.log" for rank in range(2)]
+    host = start_node(data, tmp_path, logs[0], *meeting, "--rdzv-conf=read_timeout=600,is_host=true")
+    other = start_node(data, tmp_path, logs[1], *guest)
+    last = tmp_path / "run" / "last.ckpt"
+    while not last.exists():
+        assert host.poll() is None, logs[0].read_text()[-3000:]
+        time.sleep(0.01)
+    for process in [other.pid, *descendants(other.pid)]:
+        os.kill(process, signal.SIGKILL)
+    other.wait()
+    time.sleep(FORGOTTEN)
+    reached = weights(tmp_path)["step"]
+    assert 0 < reached < 10, "it was killed in the middle"
+    wait_for([host, start_node(data, tmp_path, logs[1], *guest)], logs)
+    check_same_weights(tmp_path, one())
+    assert "Restoring states from the checkpoint" in logs[0].read_text() + logs[1].read_text()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from api_server.batching import Batcher, Work
 from api_server.fetch import fetch_image
-from api_server.machine import set_threads, usable_cores
+from api_server.machine import prepare_thread, usable_cores
 from api_server.metrics import Metrics
 from api_server.pictures import prepare_picture
 from api_server.predictions import FormulaRead, ReadsFormulas, check_attention, to_attention, to_reading
@@ -44,7 +44,7 @@ class Reader:
         self.preparers = ThreadPoolExecutor(min(MOST_PREPARING, usable_cores()), "prepare")
         self.fetchers = ThreadPoolExecutor(max(1, settings.max_fetches), "fetch")
         self.may_fetch = threading.BoundedSemaphore(max(1, settings.max_fetches))
-        self.model = ThreadPoolExecutor(1, "model", partial(set_threads, settings.threads))
+        self.model = ThreadPoolExecutor(1, "model", partial(prepare_thread, settings.threads))
         self.batcher = Batcher(self.model, metrics, settings.batch_seconds)
 
     @property

@@ -1,11 +1,14 @@
 """The model gets the cores this process may use, and no more."""
 
 import os
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from api_server.machine import set_threads, usable_cores
+from api_server.machine import NICENESS, prepare_thread, set_threads, usable_cores
 
 
 @pytest.mark.parametrize(("quota", "most"), [("100000 100000", 1), ("150000 100000", 2), ("50000 100000", 1)])
@@ -36,3 +39,16 @@ def test_threads_are_as_set_and_the_environment_has_the_word_before_the_machine(
         assert torch.get_num_threads() == usable_cores()
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have a rank of their own on Linux only")
+def test_the_thread_of_the_model_and_those_it_starts_yield_to_the_others():
+    def niceness():
+        with ThreadPoolExecutor(1) as another:
+            started = another.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), started
+
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with ThreadPoolExecutor(1, initializer=prepare_thread, initargs=(torch.get_num_threads(),)) as model:
+        assert model.submit(niceness).result() == (NICENESS, NICENESS)
+    assert niceness() == (before, before)

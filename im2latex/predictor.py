@@ -94,6 +94,14 @@ class Predictor:
         batches = batches_of_like_sizes if self._mixes_sizes else batches_of_one_size
         return batches(images, MAX_BATCH_PIXELS)
 
+    def decode(self, sizes: list[Tensor], beam: int = 1) -> list[tuple[list[int], list[float]]]:
+        """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
+        decoder: Any = self.bundle.decoder
+        read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
+        with torch.inference_mode():
+            token_ids, log_probs = read(images, beam)  # (B, T), (B, T)
+        return list(zip(token_ids.tolist(), log_probs.tolist(), strict=True))
+
     @property
     def can_explain(self) -> bool:
         """Whether the model can say where it looked; bundles that were exported by older versions cannot."""
@@ -179,13 +187,10 @@ class Predictor:
         return hasattr(self.bundle.decoder, "read_all")
 
     def _read(self, sizes: list[Tensor], beam: int, alternatives: int) -> list[Prediction]:
+        if not alternatives:
+            return [self._to_prediction(ids, logs) for ids, logs in self.decode(sizes, beam)]
         decoder: Any = self.bundle.decoder
         with torch.inference_mode():
-            if not alternatives:
-                read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
-                token_ids, log_probs = read(images, beam)  # (B, T), (B, T)
-                rows = zip(token_ids.tolist(), log_probs.tolist(), strict=True)
-                return [self._to_prediction(ids, logs) for ids, logs in rows]
             search, images = (decoder.search_all, sizes) if self._mixes_sizes else (decoder.search, sizes[0])
             token_ids, log_probs = search(images, max(beam, alternatives + 1))
         return [

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
+from im2latex.batches import stack_sizes
 from im2latex.bundle import Bundle, load_bundle, save_bundle
 from im2latex.calibration import (
     Calibration,
@@ -26,7 +26,7 @@ from im2latex.errors import ConfigError, FormulaError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
 from im2latex.metrics import without_spacing
-from im2latex.predictor import bundled_model
+from im2latex.predictor import Predictor, bundled_model
 from im2latex.tokenizer import EOS, Tokenizer
 from training.command import run_command
 from training.labelled import LabelledPictures, LabelledSet
@@ -63,34 +63,31 @@ class Outcomes:
 
 
 def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
-    """Read pictures greedily, those of one size together, and compare; those whose label is no formula are left out."""
+    """Read pictures greedily and compare; those whose label is no formula are left out."""
     outcomes = Outcomes()
+    predictor = Predictor(bundle)
     count = len(pictures.names)
     with progress(None, count) as bar:
         for chunk in chunks_of_like_sizes(range(count), pictures.read):
-            for references, images in _of_one_size(bundle, pictures, chunk):
-                with torch.inference_mode():
-                    token_ids, log_probs = bundle.decoder(images, 1)
-                for reference, ids, logs in zip(references, token_ids.tolist(), log_probs.tolist(), strict=True):
-                    _add(outcomes, reference, bundle.tokenizer, ids, logs)
+            labelled = list(_prepare_labelled(bundle, pictures, chunk))
+            for places in predictor.batches([image for _, image in labelled]):
+                read = predictor.decode(stack_sizes([labelled[place][1] for place in places]))
+                for place, (ids, logs) in zip(places, read, strict=True):
+                    _add(outcomes, labelled[place][0], bundle.tokenizer, ids, logs)
             bar.update(len(chunk))
     return outcomes
 
 
-def _of_one_size(
+def _prepare_labelled(
     bundle: Bundle, pictures: LabelledPictures, places: Sequence[int]
-) -> Iterator[tuple[list[list[str]], Tensor]]:
-    """The references and images (B, 1, H, W) of those places that show a formula, a batch a size."""
-    by_size: dict[torch.Size, list[tuple[list[str], Tensor]]] = {}
+) -> Iterator[tuple[list[str], Tensor]]:
+    """The reference and the image (1, H, W) of each of those places that shows a formula."""
     for place in places:
         try:
             reference = canonicalize(pictures.formulas[place])
         except FormulaError:
             continue
-        image = prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
-        by_size.setdefault(image.shape, []).append((reference, image))
-    for members in by_size.values():
-        yield [reference for reference, _ in members], torch.stack([image for _, image in members])
+        yield reference, prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
 
 
 def _add(

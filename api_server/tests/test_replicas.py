@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 import requests
@@ -20,7 +19,7 @@ from api_server.tests.bundles import make_bundle
 from api_server.tests.conftest import free_port
 from api_server.tests.fakes import picture
 from im2latex.errors import ConfigError
-from im2latex.tests.ray_nodes import private_environment, start_cluster
+from im2latex.tests.ray_nodes import find_processes, private_environment, start_cluster
 
 pytestmark = pytest.mark.timeout(1500)  # a cluster starts many processes
 CLIENTS = 4
@@ -69,15 +68,7 @@ def wait_until_ready(process, address, log):
 
 def replicas():
     """Processes that serve."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = file.read_bytes()
-        except OSError:
-            continue
-        if line.startswith(b"ray::ServeReplica") and NAME.encode() in line:
-            found.append(int(file.parent.name))
-    return found
+    return find_processes("ServeReplica", NAME)
 
 
 def test_two_replicas_answer_as_one_server(address, bundle):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from im2latex.bulk.plan import Plan
     from im2latex.bulk.rows import Settings
 
-NEEDS = {"pyarrow": "batch", "latex2mathml": "batch", "ray": "ray"}
-"""Packages beyond those of the library, and the extras that bring them."""
+NEEDS = {"batch": ("pyarrow", "latex2mathml"), "ray": ("ray",)}
+"""Packages beyond those of the library, by the extra that brings them."""
 INTERRUPTED = 130
 LOCK = ".lock"
 
@@ -45,7 +45,9 @@ def batch_parser() -> ArgumentParser:
 
 def run_batch(arguments: Namespace) -> int:
     """Read all that is not yet read; exit code 0, also when some pictures could not be, or 130 when interrupted."""
-    require("pyarrow", "latex2mathml", *(["ray"] if arguments.engine == "ray" else []))
+    require("batch")
+    if arguments.engine == "ray":
+        require("ray")
     from im2latex.bulk.plan import make_plan
     from im2latex.bulk.sink import Sink
 
@@ -114,11 +116,10 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def require(*packages: str) -> None:
-    """Raises ConfigError, with the cure, when a package is not installed."""
-    for package in packages:
+def require(extra: str) -> None:
+    """Raises ConfigError, with the cure, when a package of an extra is not installed."""
+    for package in NEEDS[extra]:
         if find_spec(package) is None:
-            extra = NEEDS[package]
             raise ConfigError(f"{package} is not installed, which this needs: pip install 'im2latex[{extra}]'")
 
 

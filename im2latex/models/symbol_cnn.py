@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from im2latex.symbol_image import SIDE
+
 NetName = Literal["best", "notebook", "dense_binary", "cnn_binary"]
-SIDE = 64
-"""Height and width of the square that is given, in px; each network makes it as small as it wants it."""
 HALF = SIDE // 2
 FINER = 48
 """"best" sees more of the square than the notebook's: handwriting comes at nearly this size."""

@@ -72,6 +72,13 @@ def make_folder(folder: Path, count: int) -> Path:
     return folder
 
 
+def make_flawed_folder(folder: Path, count: int) -> Path:
+    """The same, with one file among them that is no picture: 1/0100.png."""
+    make_folder(folder, count)
+    (folder / "1" / "0100.png").write_bytes(b"no picture")
+    return folder
+
+
 def run_batch(source: Path | str, out: Path, bundle: Path, *flags: str) -> int:
     """The command, in this process; its workers are processes of their own."""
     return cli.main(["batch", str(source), "--out", str(out), "--bundle", str(bundle), *flags])

@@ -60,3 +60,16 @@ def free_ports(count: int) -> list[int]:
     with ExitStack() as listeners:
         found = [listeners.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
         return [int(listener.getsockname()[1]) for listener in found]
+
+
+def find_processes(*words: str) -> list[int]:
+    """Ray's processes whose name holds all these words."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = file.read_text(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if line.startswith("ray::") and all(word in line for word in words):
+            found.append(int(file.parent.name))
+    return found

@@ -15,7 +15,7 @@ import pytest
 
 from im2latex.bulk.sink import ROWS
 from im2latex.predictor import Predictor
-from im2latex.tests.bulk_runs import drive, errors_of, make_bundle, make_folder, rows_of
+from im2latex.tests.bulk_runs import drive, errors_of, make_bundle, make_flawed_folder, make_folder, rows_of
 from im2latex.tests.processes import descendants
 
 pytestmark = pytest.mark.timeout(1500)  # processes that load torch, beside other tests
@@ -38,9 +38,7 @@ def bundle(tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """200 pictures, one of them no picture."""
-    folder = make_folder(tmp_path_factory.mktemp("pictures") / "set", 200)
-    (folder / "1" / "0100.png").write_bytes(b"no picture")
-    return folder
+    return make_flawed_folder(tmp_path_factory.mktemp("pictures") / "set", 200)
 
 
 @pytest.fixture(scope="module")

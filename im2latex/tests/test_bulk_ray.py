@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 import ray
@@ -14,8 +13,8 @@ from im2latex.bulk.plan import make_plan
 from im2latex.bulk.ray_data import ShardReader, connect, gpu_share
 from im2latex.bulk.rows import Settings
 from im2latex.errors import DataError
-from im2latex.tests.bulk_runs import errors_of, make_bundle, make_folder, rows_of, run_batch
-from im2latex.tests.ray_nodes import private_environment, start_cluster
+from im2latex.tests.bulk_runs import errors_of, make_bundle, make_flawed_folder, make_folder, rows_of, run_batch
+from im2latex.tests.ray_nodes import find_processes, private_environment, start_cluster
 
 pytestmark = pytest.mark.timeout(1500)  # a cluster starts many processes
 FLAGS = ("--workers=2", "--shard-size=50")
@@ -28,9 +27,7 @@ def bundle(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = make_folder(tmp_path_factory.mktemp("pictures") / "set", 2000)
-    (folder / "1" / "0100.png").write_bytes(b"no picture")
-    return folder
+    return make_flawed_folder(tmp_path_factory.mktemp("pictures") / "set", 2000)
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +54,7 @@ def run_ray(environment, folder, out, bundle, *flags):
 
 def actors():
     """Processes that read shards."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = file.read_bytes()
-        except OSError:
-            continue
-        if line.startswith(b"ray::") and b"ShardReader" in line:
-            found.append(int(file.parent.name))
-    return found
+    return find_processes("ShardReader")
 
 
 def kill_an_actor(out, killed, is_over):

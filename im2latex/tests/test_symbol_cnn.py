@@ -4,17 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from im2latex.models.symbol_cnn import SIDE, SymbolClassifier, build_symbol_net
-from im2latex.symbol_image import SIDE as SQUARE
+from im2latex.models.symbol_cnn import SymbolClassifier, build_symbol_net
+from im2latex.symbol_image import SIDE
 
 
 @pytest.mark.parametrize("net", ["best", "notebook", "dense_binary", "cnn_binary"])
 def test_every_net_takes_the_pictures_and_answers_for_each_class(net):
     assert build_symbol_net(net, 7).eval()(torch.zeros(3, 1, SIDE, SIDE)).shape == (3, 7)
-
-
-def test_nets_take_the_square_that_a_symbol_is_brought_into():
-    assert SIDE == SQUARE
 
 
 @pytest.mark.parametrize(("net", "is_blind"), [("notebook", True), ("best", False)])

@@ -19,6 +19,7 @@ TOOLS = {
     "needs_fonts": (("stix2.sty",), "texlive-fonts-extra"),
     "needs_browser": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "needs_container": (("docker", "podman"), "docker.io"),
+    "needs_slurm": (("slurmd",), "slurmctld slurmd slurm-client iproute2"),
 }
 MISSING = "missing tool: "
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -46,20 +47,37 @@ def write_pictures(folder: Path, path: Path, count: int) -> Path:
     return path
 
 
-def run_batch(source: Path, out: Path, workers: int, engine: str, arguments: argparse.Namespace) -> dict[str, float]:
-    """Wall seconds of the command, start included, and the most memory that it and its workers had (MB, summed)."""
+def run_batch(source: Path, out: Path, workers: int, engine: str, arguments: argparse.Namespace) -> float:
+    """Wall seconds of the command, start included."""
+    started = time.perf_counter()
+    with start_batch(source, out, workers, engine, arguments) as process:
+        process.wait()
+    return round(time.perf_counter() - started, 1)
+
+
+def peak_memory(source: Path, out: Path, arguments: argparse.Namespace) -> float:
+    """The most memory that the command and its two workers had, MB, summed. Looking costs time: no time is told."""
+    peak = 0.0
+    with start_batch(source, out, 2, "local", arguments) as process:
+        while process.poll() is None:
+            peak = max(peak, sum(map(megabytes, [process.pid, *descendants(process.pid)])))
+            time.sleep(0.5)
+    return round(peak, 1)
+
+
+@contextmanager
+def start_batch(
+    source: Path, out: Path, workers: int, engine: str, arguments: argparse.Namespace
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The command as a process, into an empty folder; ends the program if it fails."""
     shutil.rmtree(out, ignore_errors=True)
     command = [sys.executable, "-m", "im2latex.cli", "batch", str(source), "--out", str(out), f"--engine={engine}"]
     command += [f"--shard-size={arguments.shard_size}"]
     command += [f"--bundle={arguments.bundle}"] if arguments.bundle else []
-    started, peak = time.perf_counter(), 0.0
     with subprocess.Popen([*command, f"--workers={workers}"], cwd=ROOT, stdout=subprocess.DEVNULL) as process:
-        while process.poll() is None:
-            peak = max(peak, sum(map(megabytes, [process.pid, *descendants(process.pid)])))
-            time.sleep(0.2)
+        yield process
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}")
-    return {"seconds": round(time.perf_counter() - started, 1), "peak_mb": round(peak, 1)}
 
 
 def megabytes(pid: int) -> float:
@@ -75,15 +93,14 @@ def measure_speed(arguments: argparse.Namespace, folder: Path, engine: str) -> d
     """Two workers of one thread against one."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
     runs = {workers: run_batch(source, folder / "out", workers, engine, arguments) for workers in (1, 2)}
-    speed_up = runs[1]["seconds"] / runs[2]["seconds"]
-    return {"1 worker": runs[1], "2 workers": runs[2], "speed_up": round(speed_up, 3)}
+    return {"1_worker_s": runs[1], "2_workers_s": runs[2], "speed_up": round(runs[1] / runs[2], 3)}
 
 
 def measure_overhead(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """The command with one worker against predict_batch on the same pictures, 64 at a time as they come."""
     source = write_pictures(arguments.source, folder / "pictures.parquet", arguments.pictures)
     baseline = float(subprocess.check_output([sys.executable, "-c", BASELINE, source, arguments.bundle], cwd=ROOT))
-    batch = run_batch(source, folder / "out", 1, "local", arguments)["seconds"]
+    batch = run_batch(source, folder / "out", 1, "local", arguments)
     return {"predict_batch_s": round(baseline, 1), "batch_s": batch, "overhead": round(batch / baseline - 1, 3)}
 
 
@@ -92,7 +109,7 @@ def measure_memory(arguments: argparse.Namespace, folder: Path) -> dict[str, Any
     peaks = []
     for count in (arguments.pictures // 10, arguments.pictures):
         source = write_pictures(arguments.source, folder / "pictures.parquet", count)
-        peaks.append(run_batch(source, folder / "out", 2, "local", arguments)["peak_mb"])
+        peaks.append(peak_memory(source, folder / "out", arguments))
     return {"a_tenth_mb": peaks[0], "all_mb": peaks[1], "growth": round(peaks[1] / peaks[0] - 1, 3)}
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from torch import Tensor
 
 from im2latex.bulk.attempts import Attempts
+from im2latex.bulk.device import OnDevice
 from im2latex.bulk.rows import Failure, Found, Picture, Row, Settings
 from im2latex.errors import ImageError
 from im2latex.images import ImageSpec, open_image, prepare, size_in_cells
@@ -44,15 +45,16 @@ def read_pictures(
 ) -> Iterator[Found]:
     """A row or a failure for every picture, in their order; `on_batch` is told how many were read, how many failed.
 
-    While the model reads a batch, a thread prepares the next one; but not where a process died before, so that it is
-    plain which batch it died at.
+    While a GPU reads a batch, a thread prepares the next one; but not where a process died before, so that it is plain
+    which batch it died at. On the processor a second thread would only take the core of another worker.
     """
+    is_ahead = isinstance(predictor.bundle.decoder, OnDevice) and attempts.is_first
     first = 0
     for chunk in cut(pictures, CHUNK_BYTES):
         found: dict[int, Found] = {}
         prepare_one = partial(prepare_batch, predictor, chunk, first, attempts)
         batches = to_batches(chunk, first, settings.batch_size, attempts)
-        for batch in prepare_ahead(prepare_one, batches) if attempts.is_first else map(prepare_one, batches):
+        for batch in prepare_ahead(prepare_one, batches) if is_ahead else map(prepare_one, batches):
             with attempts.at(batch.places):
                 answers = read_batch(predictor, batch, settings)
             found |= dict(zip(batch.places, answers, strict=True))

@@ -7,10 +7,12 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from im2latex import cli
 from im2latex.bulk import command, core
 from im2latex.bulk.attempts import Attempts
+from im2latex.bulk.device import move
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
 from im2latex.errors import ConfigError
@@ -35,9 +37,9 @@ def test_a_picture_at_which_the_model_fails_costs_only_itself(bundle, tmp_path):
     assert found[3].error.startswith("the model failed at it: RuntimeError: Sizes of tensors must match")
 
 
-@pytest.mark.parametrize("deaths", [0, 1])
-def test_the_next_batch_is_prepared_while_one_is_read_but_not_where_a_process_died(
-    bundle, tmp_path, monkeypatch, deaths
+@pytest.mark.parametrize(("deaths", "elsewhere", "is_ahead"), [(0, True, True), (1, True, False), (0, False, False)])
+def test_the_next_batch_is_prepared_while_a_device_reads_one_but_not_where_a_process_died(
+    bundle, tmp_path, monkeypatch, deaths, elsewhere, is_ahead
 ):
     prepare_batch, read_batch, seen = core.prepare_batch, core.read_batch, []
     prepared = [threading.Event() for _ in range(3)]
@@ -49,16 +51,18 @@ def test_the_next_batch_is_prepared_while_one_is_read_but_not_where_a_process_di
         return batch
 
     def read(*arguments):
-        seen.extend(event.wait(0.5 if deaths else 60) for event in islice(following, 1))
+        seen.extend(event.wait(60 if is_ahead else 0.5) for event in islice(following, 1))
         return read_batch(*arguments)
 
     monkeypatch.setattr(core, "prepare_batch", prepare)
     monkeypatch.setattr(core, "read_batch", read)
     (tmp_path / "a.txt").write_text("begin 7\n" * deaths)
     pictures = [Picture(str(place), data) for place, data in enumerate(draw_pictures(6))]
-    found = core.read_pictures(Predictor.load(bundle), pictures, Settings(batch_size=2), Attempts(tmp_path / "a.txt"))
+    here = Predictor.load(bundle)
+    predictor = move(here, torch.device("cpu")) if elsewhere else here
+    found = core.read_pictures(predictor, pictures, Settings(batch_size=2), Attempts(tmp_path / "a.txt"))
     assert [row.file for row in found] == list("012345")
-    assert seen == [deaths == 0] * 2
+    assert seen == [is_ahead] * 2
 
 
 def test_a_run_that_is_done_is_not_done_again(bundle, tmp_path, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""Promises of training over nodes: two nodes learn what one process learns, and go on when one dies and comes back."""
+"""Promises of training over nodes: two learn what one process learns, and go on when one dies, or SLURM requeues."""
 
 import os
 import signal
@@ -16,6 +16,7 @@ import torch
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tests.processes import descendants
+from training.tests.slurm_nodes import is_root, slurm_nodes
 from training.tests.test_run_experiment import SCRIPT, TINY, finish, start, weights
 
 pytestmark = pytest.mark.timeout(1500)  # each node is two processes that load torch
@@ -109,3 +110,22 @@ def test_a_node_that_dies_and_comes_back_goes_on_from_the_last_checkpoint(data, 
     wait_for([host, start_node(data, tmp_path, logs[1], *guest)], logs)
     check_same_weights(tmp_path, one())
     assert "Restoring states from the checkpoint" in logs[0].read_text() + logs[1].read_text()
+
+
+@pytest.mark.needs_slurm
+@pytest.mark.skipif(not is_root(), reason="hosts with networks of their own are made by root")
+def test_a_slurm_job_that_is_requeued_goes_on_from_the_last_checkpoint(data, one, tmp_path):
+    log, last = tmp_path / "job.log", tmp_path / "run" / "last.ckpt"
+    here = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", f"--chdir={SCRIPT.parents[1]}", f"--output={log}")
+    recipe = str(SCRIPT.with_name("train.slurm"))
+    with slurm_nodes(tmp_path / "slurm") as nodes:
+        experiment = (*TINY, *EXACT, f"--data.path={data}", f"--out={tmp_path}", "--name=run")
+        job = nodes.ask("sbatch", "--parsable", *here, recipe, *experiment)
+        while not last.exists():
+            nodes.wait_for(job, "RUNNING")
+        reached = weights(tmp_path)["step"]
+        nodes.ask("scontrol", "requeue", job)
+        nodes.wait_for(job, "COMPLETED")
+    assert 0 < reached < 10, "it was stopped in the middle"
+    check_same_weights(tmp_path, one())
+    assert "Restoring states from the checkpoint" in log.read_text()

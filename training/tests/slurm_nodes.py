@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -28,7 +29,6 @@ MpiDefault=none
 SelectType=select/linear
 ReturnToService=2
 KillWait=2
-AuthInfo=cred_expire=1
 PartitionName=all Nodes=ALL Default=YES State=UP
 """
 
@@ -96,6 +96,8 @@ def network(host: str) -> Iterator[None]:
         subprocess.run(["ip", "netns", "add", host], check=True)
         yield
     finally:
+        for pid in subprocess.run(["ip", "netns", "pids", host], capture_output=True, check=False).stdout.split():
+            os.kill(int(pid), signal.SIGKILL)  # a job that is still there
         subprocess.run(["ip", "netns", "delete", host], check=False)
         shutil.rmtree(own)
 

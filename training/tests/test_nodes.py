@@ -125,6 +125,8 @@ def test_a_slurm_job_that_is_requeued_goes_on_from_the_last_checkpoint(data, one
             nodes.wait_for(job, "RUNNING")
         reached = weights(tmp_path)["step"]
         nodes.ask("scontrol", "requeue", job)
+        nodes.wait_for(job, "PENDING")
+        nodes.ask("scontrol", "update", f"JobId={job}", "StartTime=now")  # not in two minutes
         nodes.wait_for(job, "COMPLETED")
     assert 0 < reached < 10, "it was stopped in the middle"
     check_same_weights(tmp_path, one())

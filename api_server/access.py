@@ -79,6 +79,6 @@ def address_of(request: Request) -> str:
     return host
 
 
-def admit(request: Request) -> None:
+async def admit(request: Request) -> None:
     """Ask the application's doorkeeper; a dependency of every route that reads pictures."""
     request.app.state.service.access.admit(request)

@@ -32,7 +32,7 @@ async def read_uploads(request: Request) -> AsyncIterator[Body]:
 @asynccontextmanager
 async def receive(request: Request, kinds: tuple[str, ...], pictures: int) -> AsyncIterator[Body]:
     """Receive a body of a known type; raises a Problem once it is too large, too slow, or too much at this time."""
-    service = get_service(request)
+    service = await get_service(request)
     settings = service.settings
     content_type, options = parse_options_header(request.headers.get("content-type"))
     kind = content_type.decode("latin-1").lower()

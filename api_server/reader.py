@@ -17,9 +17,9 @@ from api_server.metrics import Metrics
 from api_server.pictures import prepare_picture
 from api_server.predictions import FormulaRead, ReadsFormulas, check_attention, to_attention, to_reading
 from api_server.problems import Problem, busy, unreadable
-from api_server.schemas import BatchReading, BatchRequest, Options, ProblemDetails, Reading
+from api_server.schemas import BatchReading, Options, ProblemDetails, Reading, UrlRequest
 from api_server.settings import Settings
-from api_server.uploads import decode_picture
+from api_server.uploads import Body, decode_picture, parse_batch, parse_upload
 from im2latex.errors import ImageError
 from im2latex.explanation import Map
 
@@ -65,29 +65,40 @@ class Reader:
             self.inside -= count
             self.metrics.queue_depth.set(self.inside)
 
-    async def read(self, data: bytes, options: Options) -> Reading:
-        """Read the bytes of a picture; raises ImageError when it cannot be read."""
+    async def read_url(self, wanted: UrlRequest) -> Reading:
+        """Fetch and read a picture; it needs its place only once it is here."""
+        data = await self.fetch(wanted.image_url)
         with self.places(1):
-            return await self.read_in_place(data, options)
+            return await self.read(data, wanted)
 
-    async def read_all(self, request: BatchRequest) -> BatchReading:
-        """Read some pictures, in order; what is wrong with one is its own answer."""
-        with self.places(len(request.images)):
-            answers = [self.read_or_refuse(text, request) for text in request.images]
-            return BatchReading(answers=list(await asyncio.gather(*answers)))
+    async def read_upload(self, body: Body) -> Reading:
+        """Read the picture in a body."""
+        with self.places(1):  # before the body is looked into, which waits for a thread
+            options, data = await self.in_pool(parse_upload, body, self.settings.max_upload_bytes)
+            return await self.read(data, options)
+
+    async def read_batch(self, body: Body, admit_more: Callable[[int], None]) -> BatchReading:
+        """Read the pictures in a body, in order; what is wrong with one is its own answer."""
+        with self.places(1):
+            batch = await self.in_pool(parse_batch, body, self.settings.max_images)
+            more = len(batch.images) - 1
+            admit_more(more)
+            with self.places(more):
+                answers = [self.read_or_refuse(text, batch) for text in batch.images]
+                return BatchReading(answers=list(await asyncio.gather(*answers)))
 
     async def read_or_refuse(self, text: str, options: Options) -> Reading | ProblemDetails:
         """Read one picture of several, sent as base64 or a data URL."""
         try:
             data = await self.in_pool(decode_picture, text, self.settings.max_upload_bytes)
-            return await self.read_in_place(data, options)
+            return await self.read(data, options)
         except ImageError as error:
             return unreadable(error).document()
         except Problem as problem:
             return problem.document()
 
-    async def read_in_place(self, data: bytes, options: Options) -> Reading:
-        """Read a picture that has its place."""
+    async def read(self, data: bytes, options: Options) -> Reading:
+        """Read the bytes of a picture that has its place; raises ImageError when it cannot be read."""
         check_attention(self.predictor, options)
         image, placement = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
         alternatives = min(options.alternatives, options.beam - 1)

@@ -1,5 +1,6 @@
 """Every address of the server: parse, read, answer."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -14,7 +15,7 @@ from api_server.reader import Reader
 from api_server.schemas import BatchReading, Health, Reading, UrlRequest
 from api_server.service import Service, get_reader, get_service
 from api_server.streaming import MEDIA_TYPE, stream_reading, to_events
-from api_server.uploads import Body, parse_batch, parse_upload
+from api_server.uploads import Body
 from api_server.waiting import in_time
 
 router = APIRouter()
@@ -29,11 +30,7 @@ async def predict_url(
     request: Request, wanted: Annotated[UrlRequest, Query()], reader: ReaderDep, service: ServiceDep
 ) -> Reading:
     """Read the formula in the picture at an address on the public internet."""
-
-    async def read() -> Reading:
-        return await reader.read(await reader.fetch(wanted.image_url), wanted)
-
-    return await in_time(request, read(), service.settings.deadline_seconds)
+    return await in_time(request, reader.read_url(wanted), service.settings.deadline_seconds)
 
 
 @router.post(
@@ -43,12 +40,7 @@ async def predict_upload(
     request: Request, body: Annotated[Body, Depends(read_upload)], reader: ReaderDep, service: ServiceDep
 ) -> Reading:
     """Read the formula in an uploaded picture: JSON with base64 or a data URL, or a multipart form."""
-
-    async def read() -> Reading:
-        options, data = await reader.in_pool(parse_upload, body, service.settings.max_upload_bytes)
-        return await reader.read(data, options)
-
-    return await in_time(request, read(), service.settings.deadline_seconds)
+    return await in_time(request, reader.read_upload(body), service.settings.deadline_seconds)
 
 
 @router.post(
@@ -62,13 +54,8 @@ async def predict_batch(
     request: Request, body: Annotated[Body, Depends(read_uploads)], reader: ReaderDep, service: ServiceDep
 ) -> BatchReading:
     """Read some pictures: an answer or a problem for each, in the order sent."""
-
-    async def read() -> BatchReading:
-        batch = await reader.in_pool(parse_batch, body, service.settings.max_images)
-        service.access.admit(request, len(batch.images) - 1)
-        return await reader.read_all(batch)
-
-    return await in_time(request, read(), service.settings.deadline_seconds)
+    work = reader.read_batch(body, partial(service.access.admit, request))
+    return await in_time(request, work, service.settings.deadline_seconds)
 
 
 @router.post(
@@ -84,8 +71,7 @@ async def predict_stream(
 ) -> StreamingResponse:
     """Read as POST /v1/predict does, without a beam: an event `token` each, then `answer` (or `problem`)."""
     seconds = service.settings.deadline_seconds
-    options, data = await reader.in_pool(parse_upload, body, service.settings.max_upload_bytes)
-    readings = stream_reading(reader, data, options)
+    readings = stream_reading(reader, body)
     first = await in_time(request, anext(readings), seconds)
     return StreamingResponse(to_events(first, readings, seconds), media_type=MEDIA_TYPE)
 

@@ -30,15 +30,15 @@ class Service:
         return self.reader is not None and not self.is_draining
 
 
-def get_service(request: Request) -> Service:
-    """The service behind a request."""
+async def get_service(request: Request) -> Service:
+    """The service behind a request; async, as FastAPI takes a thread for every dependency that is not."""
     service = request.app.state.service
     assert isinstance(service, Service)
     return service
 
 
-def get_reader(request: Request) -> Reader:
+async def get_reader(request: Request) -> Reader:
     """The reader that the lifespan made."""
-    reader = get_service(request).reader
+    reader = (await get_service(request)).reader
     assert reader is not None
     return reader

@@ -14,19 +14,21 @@ from api_server.pictures import prepare_picture
 from api_server.predictions import FormulaRead, ReadsFormulas, TokenRead, check_attention, to_attention, to_reading
 from api_server.problems import Problem, late
 from api_server.reader import Reader
-from api_server.schemas import Options, Reading, Token
+from api_server.schemas import Reading, Token
+from api_server.uploads import Body, parse_upload
 from im2latex.explanation import Map
 
 MEDIA_TYPE = "text/event-stream"
 
 
-async def stream_reading(reader: Reader, data: bytes, options: Options) -> AsyncGenerator[Token | Reading, None]:
+async def stream_reading(reader: Reader, body: Body) -> AsyncGenerator[Token | Reading, None]:
     """Yield each token, then the reading; raises ImageError before the first. Who leaves ends the work."""
-    if options.beam > 1 or options.alternatives:
-        raise Problem(422, "invalid_request", "A stream is read token by token: leave out beam and alternatives.")
-    check_attention(reader.predictor, options)
     loop, tokens, has_left = asyncio.get_running_loop(), asyncio.Queue[TokenRead | None](), threading.Event()
     with reader.places(1):
+        options, data = await reader.in_pool(parse_upload, body, reader.settings.max_upload_bytes)
+        if options.beam > 1 or options.alternatives:
+            raise Problem(422, "invalid_request", "A stream is read token by token: leave out beam and alternatives.")
+        check_attention(reader.predictor, options)
         image, placement = await reader.in_pool(
             prepare_picture, data, reader.predictor.bundle.spec, reader.settings
         )

@@ -3,12 +3,19 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from inspect import isasyncgenfunction, iscoroutinefunction
 
 import pytest
+from fastapi.routing import APIRoute
 
 from api_server.app import create_app
+from api_server.metrics import Metrics
+from api_server.problems import Problem
+from api_server.reader import Reader
 from api_server.settings import Settings
+from api_server.streaming import stream_reading
 from api_server.tests.fakes import FakePredictor, picture, serving
+from api_server.uploads import JSON, Body
 
 
 def post(client, **headers):
@@ -46,6 +53,36 @@ def test_a_full_house_does_not_receive_the_body():
     with serving(Settings(max_queue=0)) as client:
         answer = client.post("/v1/predict", content=body(), headers={"content-type": "multipart/form-data; boundary=x"})
     assert answer.status_code == 503
+
+
+@pytest.mark.parametrize("way", ["upload", "batch", "stream"])
+def test_who_was_let_in_and_finds_no_place_learns_it_before_the_body_is_looked_into(way):
+    async def ask():
+        reader, body = Reader(FakePredictor(), Settings(max_queue=0), Metrics()), Body(JSON, b"", b"not JSON")
+        with pytest.raises(Problem) as refused:
+            match way:
+                case "upload":
+                    await reader.read_upload(body)
+                case "batch":
+                    await reader.read_batch(body, lambda more: None)
+                case "stream":
+                    await anext(stream_reading(reader, body))
+        reader.close()
+        return refused.value.code
+
+    assert asyncio.run(ask()) == "busy"
+
+
+def test_no_route_takes_a_thread_for_what_it_depends_on():
+    def calls(dependant):
+        for one in dependant.dependencies:
+            yield one.call
+            yield from calls(one)
+
+    routes = [route for route in create_app(predictor=FakePredictor()).routes if isinstance(route, APIRoute)]
+    found = {call for route in routes for call in calls(route.dependant)}
+    assert found
+    assert not [call for call in found if not (iscoroutinefunction(call) or isasyncgenfunction(call))]
 
 
 def test_bodies_together_hold_no_more_than_they_may():

@@ -67,7 +67,14 @@ def benchmark(config: BenchmarkConfig) -> Report:
     skipped = {arm.title: reason for arm in arms if (reason := why_skipped(arm))}
     pictures = config.data.open()
     start = measure_start(pictures.read(0), config.bundle, config.starts) if config.starts else None
-    measured = [run_arm(arm, config) for arm in arms if arm.title not in skipped]
+    measured = []
+    for arm in arms:
+        if arm.title in skipped:
+            continue
+        try:
+            measured.append(run_arm(arm, config))
+        except ConfigError as error:  # the others are not lost
+            skipped[arm.title] = str(error)
     bundle = load_bundle(config.bundle or bundled_model())
     return Report(
         set=config.data.title,

@@ -12,6 +12,7 @@ from api_server.app import create_app
 from api_server.metrics import Metrics
 from api_server.problems import Problem
 from api_server.reader import Reader
+from api_server.routes import router
 from api_server.settings import Settings
 from api_server.streaming import stream_reading
 from api_server.tests.fakes import FakePredictor, picture, serving
@@ -79,8 +80,7 @@ def test_no_route_takes_a_thread_for_what_it_depends_on():
             yield one.call
             yield from calls(one)
 
-    routes = [route for route in create_app(predictor=FakePredictor()).routes if isinstance(route, APIRoute)]
-    found = {call for route in routes for call in calls(route.dependant)}
+    found = {call for route in router.routes if isinstance(route, APIRoute) for call in calls(route.dependant)}
     assert found
     assert not [call for call in found if not (iscoroutinefunction(call) or isasyncgenfunction(call))]
 
@@ -93,7 +93,7 @@ def test_bodies_together_hold_no_more_than_they_may():
 
 def test_at_the_deadline_the_answer_is_504_and_the_work_is_dropped():
     predictor = FakePredictor(is_slow=True)
-    with serving(Settings(deadline_seconds=0.3), predictor) as client:
+    with serving(Settings(deadline_seconds=1.0), predictor) as client:
         first, second = post(client), post(client)
         predictor.go_on.set()
     assert (first.status_code, first.json()["code"]) == (504, "deadline_exceeded")

@@ -128,7 +128,7 @@ class ResNetTransformer(nn.Module):
 
     def features(self, images: Tensor) -> Tensor:
         """What the trunk makes of images: (B, C, H / 8, W / 8), before projection and positions."""
-        found: Tensor = self.trunk(images).to(self.memory_projection.weight.dtype)
+        found: Tensor = self.trunk(images).to(self.memory_norm.weight.dtype)
         return found
 
     def _grid(self, images: Tensor) -> Tensor:

@@ -48,15 +48,23 @@ def threads():
 @pytest.mark.usefixtures("threads")
 def test_the_command_writes_a_row_for_every_way_of_reading(bundle, tmp_path, capsys, monkeypatch):
     make_packed_set(tmp_path / "set", samples=3)
-    monkeypatch.setattr(benchmark, "ARMS", (Arm(threads=1), Arm("naive", threads=1)))
-    monkeypatch.setattr(benchmark, "run_arm", measure)  # here, since a process takes seconds to start
+    arms = (Arm(threads=1), Arm("naive", threads=1), Arm("eager", "int8", threads=1), Arm("eager", threads=1))
+
+    def run_here(arm, config):  # since a process takes seconds to start
+        if arm == arms[-1]:
+            raise ConfigError("its process ended with 1")
+        return measure(arm, config)
+
+    monkeypatch.setattr(benchmark, "ARMS", arms)
+    monkeypatch.setattr(benchmark, "run_arm", run_here)
     monkeypatch.setattr(benchmark, "measure_start", lambda picture, bundle, starts: Start(1.5, 2.5, 400.0, starts))
     flags = ["--data.data", str(tmp_path / "set"), "--bundle", str(bundle), "--starts", "1", "--clock", "cpu"]
     flags += ["--json_path", str(tmp_path / "out.json"), "--chart", str(tmp_path / "out.png")]
     assert main(flags) == 0
     report = json.loads((tmp_path / "out.json").read_text())
-    shipped, naive = report["rows"]
-    assert [row["same_tokens"] for row in report["rows"]] == [1, 1]
+    shipped, naive, _ = report["rows"]
+    assert [row["same_tokens"] for row in (shipped, naive)] == [1, 1]
+    assert report["skipped"] == {arms[-1].title: "its process ended with 1"}, "and costs none of the others"
     assert (report["pictures"], report["set"]) == (3, "set")
     assert set(shipped["parts"]) == {*PARTS, "the rest"}
     assert not naive["parts"]

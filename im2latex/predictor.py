@@ -26,7 +26,10 @@ DEFAULT_BUNDLE = "default.pt"
 """The file in im2latex/bundles that ships."""
 
 MAX_BATCH_PIXELS = 2**20
-"""Prepared pictures run together up to this many pixels: some 80 of the median size."""
+"""Prepared pictures run together up to this many pixels: some 80 of the median size ..."""
+
+BEAM_COST = 4
+"""... and with a beam so many times fewer for each hypothesis: all are copied at every token, up to the longest."""
 
 NO_FORMULA = -1e8
 """A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
@@ -84,15 +87,15 @@ class Predictor:
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
         predictions: dict[int, Prediction] = {}
-        for places in self.batches(images):
+        for places in self.batches(images, beam):
             found = self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
             predictions.update(zip(places, found, strict=True))
         return [predictions[place] for place in range(len(images))]
 
-    def batches(self, images: Sequence[Tensor]) -> Iterator[list[int]]:
+    def batches(self, images: Sequence[Tensor], beam: int = 1) -> Iterator[list[int]]:
         """The places of prepared images that `predict_prepared` reads together."""
         batches = batches_of_like_sizes if self._mixes_sizes else batches_of_one_size
-        return batches(images, MAX_BATCH_PIXELS)
+        return batches(images, MAX_BATCH_PIXELS if beam <= 1 else MAX_BATCH_PIXELS // (BEAM_COST * beam))
 
     def decode(self, sizes: list[Tensor], beam: int = 1) -> list[tuple[list[int], list[float]]]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""

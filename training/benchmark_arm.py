@@ -163,7 +163,7 @@ def measure(arm: Arm, work: Work) -> Measured:
         seconds.append(now() - started)
     started = now()
     images = [prepare(open_image(picture), predictor.bundle.spec) for picture in pictures]
-    batches = list(predictor.batches(images))
+    batches = list(predictor.batches(images, arm.beam))
     for batch in bar(batches, f"{arm.title}, {TOGETHER}"):
         predictor.predict_prepared([images[place] for place in batch], arm.beam)
     return Measured(

@@ -38,11 +38,12 @@ class Job:
 
 
 class Batcher:
-    """Runs work on the model's thread, batch after batch; lives on the event loop."""
+    """Runs work on the model's threads, batch after batch on each; lives on the event loop."""
 
-    def __init__(self, model: Executor, metrics: Metrics, seconds: float) -> None:
-        """`model` has one thread; `seconds` is how long work waits for more of its kind."""
+    def __init__(self, model: Executor, threads: int, metrics: Metrics, seconds: float) -> None:
+        """`model` has so many `threads`; `seconds` is how long work waits for more of its kind."""
         self.model = model
+        self.threads = threads
         self.metrics = metrics
         self.seconds = seconds
         self.waiting: deque[Job] = deque()
@@ -57,8 +58,12 @@ class Batcher:
 
     async def run(self) -> None:
         """Run batches until cancelled; the lifespan holds this task."""
-        while True:
-            await self.run_batch(await self.next_batch())
+        free = asyncio.Semaphore(self.threads)
+        async with asyncio.TaskGroup() as running:
+            while True:
+                await free.acquire()
+                batch = running.create_task(self.run_batch(await self.next_batch()))
+                batch.add_done_callback(lambda _: free.release())
 
     async def next_batch(self) -> list[Job]:
         """Take the oldest job and those that run with it, once they are many enough or it has waited long enough."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from api_server.batching import Batcher, Work
 from api_server.fetch import fetch_image
-from api_server.machine import prepare_thread, usable_cores
+from api_server.machine import model_threads, prepare_thread, usable_cores
 from api_server.metrics import Metrics
 from api_server.pictures import prepare_picture
 from api_server.predictions import FormulaRead, ReadsFormulas, check_attention, to_attention, to_reading
@@ -27,6 +27,8 @@ BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels, as the library does ..."""
 MOST_TOGETHER = 32
 """... and up to so many: more at a time are read no faster, but all answers wait for the longest."""
+FEWEST_TOGETHER = 8
+"""The threads of the model share both bounds, but each may read so many, and that part of the pixels."""
 MOST_PREPARING = 4
 """Threads that decode pictures: each may hold a picture of the largest size."""
 
@@ -44,8 +46,10 @@ class Reader:
         self.preparers = ThreadPoolExecutor(min(MOST_PREPARING, usable_cores()), "prepare")
         self.fetchers = ThreadPoolExecutor(max(1, settings.max_fetches), "fetch")
         self.may_fetch = threading.BoundedSemaphore(max(1, settings.max_fetches))
-        self.model = ThreadPoolExecutor(1, "model", partial(prepare_thread, settings.threads))
-        self.batcher = Batcher(self.model, metrics, settings.batch_seconds)
+        threads = model_threads(settings.threads)
+        self.most_together = max(FEWEST_TOGETHER, MOST_TOGETHER // threads)
+        self.model = ThreadPoolExecutor(threads, "model", prepare_thread)
+        self.batcher = Batcher(self.model, threads, metrics, settings.batch_seconds)
 
     @property
     def is_full(self) -> bool:
@@ -104,7 +108,8 @@ class Reader:
         alternatives = min(options.alternatives, options.beam - 1)
         kind = (options.beam, alternatives, options.attention)
         run = partial(self.predict, options.beam, alternatives, options.attention)
-        work = Work(kind, run, image, max(1 / MOST_TOGETHER, image.numel() / BATCH_PIXELS))
+        share = max(1.0, image.numel() * MOST_TOGETHER / BATCH_PIXELS) / self.most_together
+        work = Work(kind, run, image, share)
         (found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))
         attention = None if maps is None else await self.in_pool(to_attention, maps, image, placement)

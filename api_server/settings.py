@@ -21,7 +21,7 @@ class Settings:
     """Each field is set by an environment variable of its name: IM2LATEX_MAX_UPLOAD_BYTES=1000000."""
 
     bundle: str = setting("", "the model file; empty for the one that ships")
-    threads: int = setting(0, "threads of the model; 0 for the cores this process may use")
+    threads: int = setting(0, "threads of the model, each reads a batch; 0 for one on each core this process may use")
 
     max_upload_bytes: int = setting(10 * 2**20, "largest picture taken, uploaded or fetched")
     max_images: int = setting(16, "pictures in one request to /v1/predict/batch")

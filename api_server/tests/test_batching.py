@@ -29,13 +29,13 @@ class Model:
         raise RuntimeError("broken")
 
 
-def with_batcher(test, seconds=0.0):
+def with_batcher(test, seconds=0.0, threads=1):
     """Run `test(batcher, model)` on an event loop, with the batcher at work."""
 
     async def body():
         model, metrics = Model(), Metrics()
-        with ThreadPoolExecutor(1) as thread:
-            batcher = Batcher(thread, metrics, seconds)
+        with ThreadPoolExecutor(threads) as pool:
+            batcher = Batcher(pool, threads, metrics, seconds)
             task = asyncio.create_task(batcher.run())
             try:
                 await asyncio.wait_for(test(batcher, model), 60)
@@ -97,6 +97,19 @@ def test_a_batch_holds_no_more_than_it_may():
         assert model.batches == [[0], [1, 2], [3, 4], [5]]
 
     with_batcher(test)
+
+
+def test_a_thread_that_is_free_runs_the_next_batch_beside_the_first():
+    async def test(batcher, model):
+        first = await block(batcher, model)
+        second, third = await ask(batcher, model, "second", 1), await ask(batcher, model, "third", 2)
+        while len(model.batches) < 2:
+            await asyncio.sleep(0.01)
+        assert model.batches == [[0], [1]], "there are two threads, and not three"
+        model.go_on.set()
+        assert [(await task)[0] for task in (first, *second, *third)] == [0, 2, 4]
+
+    with_batcher(test, threads=2)
 
 
 def test_what_nobody_waits_for_never_runs():

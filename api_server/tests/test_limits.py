@@ -56,22 +56,26 @@ def test_a_full_house_does_not_receive_the_body():
     assert answer.status_code == 503
 
 
-@pytest.mark.parametrize("way", ["upload", "batch", "stream"])
-def test_who_was_let_in_and_finds_no_place_learns_it_before_the_body_is_looked_into(way):
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda reader, body: reader.read_upload(body),
+        lambda reader, body: reader.read_batch(body, lambda more: None),
+        lambda reader, body: anext(stream_reading(reader, body)),
+    ],
+    ids=["upload", "batch", "stream"],
+)
+def test_who_was_let_in_and_finds_no_place_learns_it_before_the_body_is_looked_into(read):
     async def ask():
-        reader, body = Reader(FakePredictor(), Settings(max_queue=0), Metrics()), Body(JSON, b"", b"not JSON")
-        with pytest.raises(Problem) as refused:
-            match way:
-                case "upload":
-                    await reader.read_upload(body)
-                case "batch":
-                    await reader.read_batch(body, lambda more: None)
-                case "stream":
-                    await anext(stream_reading(reader, body))
-        reader.close()
-        return refused.value.code
+        reader = Reader(FakePredictor(), Settings(max_queue=0), Metrics())
+        try:
+            await read(reader, Body(JSON, b"", b"not JSON"))
+        finally:
+            reader.close()
 
-    assert asyncio.run(ask()) == "busy"
+    with pytest.raises(Problem) as refused:
+        asyncio.run(ask())
+    assert refused.value.code == "busy"
 
 
 def test_no_route_takes_a_thread_for_what_it_depends_on():
@@ -93,7 +97,7 @@ def test_bodies_together_hold_no_more_than_they_may():
 
 def test_at_the_deadline_the_answer_is_504_and_the_work_is_dropped():
     predictor = FakePredictor(is_slow=True)
-    with serving(Settings(deadline_seconds=1.0), predictor) as client:
+    with serving(Settings(deadline_seconds=1.0, threads=1), predictor) as client:
         first, second = post(client), post(client)
         predictor.go_on.set()
     assert (first.status_code, first.json()["code"]) == (504, "deadline_exceeded")
@@ -126,7 +130,7 @@ def ask_and_leave(app, after):
 
 def test_a_client_that_left_is_not_computed():
     predictor = FakePredictor(is_slow=True)
-    app = create_app(Settings(), predictor)
+    app = create_app(Settings(threads=1), predictor)
 
     async def test():
         async with app.router.lifespan_context(app):

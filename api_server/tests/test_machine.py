@@ -6,9 +6,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import torch
 
-from api_server.machine import NICENESS, prepare_thread, set_threads, usable_cores
+from api_server.machine import NICENESS, model_threads, prepare_thread, usable_cores
 
 
 @pytest.mark.parametrize(("quota", "most"), [("100000 100000", 1), ("150000 100000", 2), ("50000 100000", 1)])
@@ -27,18 +26,13 @@ def test_without_a_quota_it_is_what_the_process_may_run_on(tmp_path, quota):
 
 
 def test_threads_are_as_set_and_the_environment_has_the_word_before_the_machine(monkeypatch):
-    before = torch.get_num_threads()
-    try:
-        set_threads(3)
-        assert torch.get_num_threads() == 3
-        monkeypatch.setenv("OMP_NUM_THREADS", "1")
-        set_threads(0)
-        assert torch.get_num_threads() == 3
-        monkeypatch.delenv("OMP_NUM_THREADS")
-        set_threads(0)
-        assert torch.get_num_threads() == usable_cores()
-    finally:
-        torch.set_num_threads(before)
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert model_threads(3) == 3
+    assert model_threads(0) == 5
+    monkeypatch.setenv("OMP_NUM_THREADS", "0")
+    assert model_threads(0) == usable_cores()
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert model_threads(0) == usable_cores()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads have a rank of their own on Linux only")
@@ -49,6 +43,6 @@ def test_the_thread_of_the_model_and_those_it_starts_yield_to_the_others():
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), started
 
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    with ThreadPoolExecutor(1, initializer=prepare_thread, initargs=(torch.get_num_threads(),)) as model:
+    with ThreadPoolExecutor(1, initializer=prepare_thread) as model:
         assert model.submit(niceness).result() == (NICENESS, NICENESS)
     assert niceness() == (before, before)

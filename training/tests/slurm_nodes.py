@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 HOSTS = {"im2latex1": "10.77.0.1", "im2latex2": "10.77.0.2"}
 """Names and addresses, which no one outside these two networks sees."""
@@ -56,18 +57,25 @@ class SlurmNodes:
 
     def wait_for(self, job: str, *states: str) -> None:
         """Return once a job is in one of some states."""
-        while (state := self.ask("squeue", "--job", job, "--noheader", "--states=all", "--format=%T")) not in states:
-            assert state in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED"), f"{job} is {state}"
+        asked = ("squeue", "--job", job, "--noheader", "--states=all", "--format=%T,%r")
+        while (found := self.ask(*asked).split(",", 1))[0] not in states:
+            assert found[0] in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED"), found
+            assert "held" not in found[1], f"{found}, see the logs in {self.folder}"
             time.sleep(0.2)
 
 
 @contextmanager
-def slurm_nodes(folder: Path) -> Iterator[SlurmNodes]:
+def slurm_nodes() -> Iterator[SlurmNodes]:
     """Start the hosts and their daemons; everything is gone afterwards."""
+    with TemporaryDirectory(prefix="slurm-") as folder:  # a short path, since sockets lie there
+        yield from start_nodes(Path(folder))
+
+
+def start_nodes(folder: Path) -> Iterator[SlurmNodes]:
+    """Yield the hosts once they wait for work."""
     nodes = SlurmNodes(folder)
     text = CONFIGURATION.format(first=next(iter(HOSTS)), folder=folder)
     text += "".join(f"NodeName={host} NodeAddr={address} CPUs=1\n" for host, address in HOSTS.items())
-    folder.mkdir()
     (folder / "slurm.conf").write_text(text)
     (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # of which nothing is used
     daemons: list[subprocess.Popen[bytes]] = []

@@ -118,7 +118,7 @@ def test_a_slurm_job_that_is_requeued_goes_on_from_the_last_checkpoint(data, one
     log, last = tmp_path / "job.log", tmp_path / "run" / "last.ckpt"
     here = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", f"--chdir={SCRIPT.parents[1]}", f"--output={log}")
     recipe = str(SCRIPT.with_name("train.slurm"))
-    with slurm_nodes(tmp_path / "slurm") as nodes:
+    with slurm_nodes() as nodes:
         experiment = (*TINY, *EXACT, f"--data.path={data}", f"--out={tmp_path}", "--name=run")
         job = nodes.ask("sbatch", "--parsable", *here, recipe, *experiment)
         while not last.exists():

@@ -25,7 +25,7 @@ from im2latex.explanation import Map
 
 BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels, as the library does ..."""
-MOST_TOGETHER = 16
+MOST_TOGETHER = 32
 """... and up to so many: more at a time are read no faster, but all answers wait for the longest."""
 FEWEST_TOGETHER = 8
 """The threads of the model share both bounds, but each may read so many, and that part of the pixels."""

@@ -40,7 +40,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Path]]:
     """What one process learns that gathers the batches of both nodes; it runs beside them."""
     out = tmp_path_factory.mktemp("one")
-    process = start(data, out, *EXACT, "--trainer.accumulate_grad_batches=2")
+    process = start(data, out, *EXACT, "--trainer.accumulate_grad_batches=2", OMP_NUM_THREADS="1")
 
     @cache
     def wait() -> Path:

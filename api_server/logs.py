@@ -2,8 +2,8 @@
 
 import json
 import logging
+import random
 import re
-import uuid
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ FIELDS = ("method", "route", "status", "seconds")
 
 def choose_id(sent: str) -> str:
     """The id the client sent, if it is a plain one, or a new one."""
-    return sent if SOUND_ID.fullmatch(sent) else uuid.uuid4().hex
+    return sent if SOUND_ID.fullmatch(sent) else f"{random.getrandbits(128):032x}"
 
 
 class JsonLines(logging.Formatter):

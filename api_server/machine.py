@@ -1,4 +1,4 @@
-"""How many cores this process may really use, and the threads of the model, one on each."""
+"""How many cores this process may really use, and the threads that work on pictures."""
 
 import math
 import os
@@ -13,7 +13,7 @@ CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
 NICENESS = 10
-"""Of the threads that multiply: so the one that answers, and refuses, need not wait for a core."""
+"""Of the threads that work on pictures: so the one that answers, and refuses, need not wait for a core."""
 
 
 def usable_cores(quota: Path = CPU_QUOTA) -> int:
@@ -39,6 +39,6 @@ def model_threads(threads: int) -> int:
 
 
 def prepare_thread() -> None:
-    """What each of the model's own threads does first: two that share a formula read hardly faster than one alone."""
+    """What each thread that works on pictures does first: two that share one are hardly faster than one alone."""
     step_back()
     torch.set_num_threads(1)

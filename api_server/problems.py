@@ -73,30 +73,30 @@ def late(seconds: float) -> Problem:
     return Problem(504, "deadline_exceeded", f"The picture was not read within {seconds:g} seconds.")
 
 
-def on_problem(request: Request, problem: Problem) -> JSONResponse:
+async def on_problem(request: Request, problem: Problem) -> JSONResponse:
     """Answer a refusal of ours."""
     request.app.state.service.metrics.rejects.labels(problem.code).inc()
     return problem.response()
 
 
-def on_image_error(request: Request, error: ImageError) -> JSONResponse:
+async def on_image_error(request: Request, error: ImageError) -> JSONResponse:
     """Answer for a picture that cannot be read."""
-    return on_problem(request, unreadable(error))
+    return await on_problem(request, unreadable(error))
 
 
-def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+async def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
     """Answer for parameters that are missing or out of range."""
-    return on_problem(request, invalid(error))
+    return await on_problem(request, invalid(error))
 
 
-def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
+async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
     """Answer unknown paths and methods in the same form as all else."""
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
     return Problem(status, code, status.description or code, dict(error.headers or {})).response()
 
 
-def on_surprise(request: Request, error: Exception) -> JSONResponse:
+async def on_surprise(request: Request, error: Exception) -> JSONResponse:
     """Answer for a fault of the server; the cause goes to the log only."""
     detail = "The server failed; its log says why."
     return Problem(500, "internal_error", detail, {ID_HEADER: request_id.get()}).response()

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 import time
 from types import FrameType
 
@@ -35,7 +36,7 @@ def make_server(app: FastAPI, settings: Settings, host: str, port: int) -> "Drai
         host=host,
         port=port,
         http=protocol,
-        loop="asyncio",     # the one that is tested, whatever other is installed
+        loop="asyncio" if sys.platform == "win32" else "uvloop",    # there is no uvloop for Windows
         ws="none",
         log_config=LOGGING,
         access_log=False,

@@ -43,7 +43,7 @@ class Reader:
         self.settings = settings
         self.metrics = metrics
         self.inside = 0
-        self.preparers = ThreadPoolExecutor(min(MOST_PREPARING, usable_cores()), "prepare")
+        self.preparers = ThreadPoolExecutor(min(MOST_PREPARING, usable_cores()), "prepare", prepare_thread)
         self.fetchers = ThreadPoolExecutor(max(1, settings.max_fetches), "fetch")
         self.may_fetch = threading.BoundedSemaphore(max(1, settings.max_fetches))
         threads = model_threads(settings.threads)

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -146,5 +147,6 @@ def test_two_requests_on_one_connection_are_both_answered(server):
     assert [body["pred"] for body in bodies] == ["x_{1}"] * 2
 
 
-def test_the_loop_is_the_one_that_these_tests_run_on_though_a_faster_one_may_be_installed(server):
-    assert server.server.config.loop == "asyncio"
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
+def test_the_loop_is_the_quick_one(server):
+    assert server.server.config.loop == "uvloop"

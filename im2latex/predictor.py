@@ -12,6 +12,7 @@ from torch import Tensor
 
 from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
 from im2latex.bundle import Bundle, load_bundle
+from im2latex.cores import on_each_core
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
@@ -27,6 +28,9 @@ DEFAULT_BUNDLE = "default.pt"
 
 MAX_BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels: some 80 of the median size ..."""
+
+MAX_PIXELS = 2**23
+"""... but all cores, each of which reads a batch of its own, have no more in hand than this ..."""
 
 BEAM_COST = 4
 """... and with a beam so many times fewer for each hypothesis: all are copied at every token, up to the longest."""
@@ -85,17 +89,27 @@ class Predictor:
         return self.predict_prepared(prepared, beam, alternatives)
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
-        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
+        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together.
+
+        Every core reads batches of its own, on as many cores as `torch.get_num_threads()` says.
+        """
+
+        def read(places: list[int]) -> list[Prediction]:
+            return self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
+
+        batches = list(self.batches(images, beam))
         predictions: dict[int, Prediction] = {}
-        for places in self.batches(images, beam):
-            found = self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
+        for places, found in zip(batches, on_each_core(read, batches), strict=True):
             predictions.update(zip(places, found, strict=True))
         return [predictions[place] for place in range(len(images))]
 
     def batches(self, images: Sequence[Tensor], beam: int = 1) -> Iterator[list[int]]:
-        """The places of prepared images that `predict_prepared` reads together."""
+        """The places of prepared images that `predict_prepared` reads together: enough batches for all cores."""
         batches = batches_of_like_sizes if self._mixes_sizes else batches_of_one_size
-        return batches(images, MAX_BATCH_PIXELS if beam <= 1 else MAX_BATCH_PIXELS // (BEAM_COST * beam))
+        cores = torch.get_num_threads()
+        share = -(-sum(image.numel() for image in images) // cores)
+        most = min(MAX_BATCH_PIXELS, MAX_PIXELS // cores)
+        return batches(images, min(share, most if beam <= 1 else most // (BEAM_COST * beam)))
 
     def decode(self, sizes: list[Tensor], beam: int = 1) -> list[tuple[list[int], list[float]]]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""

@@ -25,6 +25,8 @@ from training.labelled import LabelledSet
 from training.timing import CLOCKS, PARTS, Clock, Stopwatch, bar, peak_megabytes, split_reading
 
 ALONE, TOGETHER = "one by one", "in batches"
+LOT = 256
+"""Pictures that are given to the predictor at once, which makes batches of them."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,11 @@ def measure(arm: Arm, work: Work) -> Measured:
         seconds.append(now() - started)
     started = now()
     images = [prepare(open_image(picture), predictor.bundle.spec) for picture in pictures]
-    batches = list(predictor.batches(images, arm.beam))
-    for batch in bar(batches, f"{arm.title}, {TOGETHER}"):
-        predictor.predict_prepared([images[place] for place in batch], arm.beam)
+    batches: list[list[int]] = []
+    for start in bar(range(0, len(images), LOT), f"{arm.title}, {TOGETHER}"):
+        lot = images[start : start + LOT]
+        batches += [[start + place for place in batch] for batch in predictor.batches(lot, arm.beam)]
+        predictor.predict_prepared(lot, arm.beam)
     return Measured(
         arm,
         seconds,

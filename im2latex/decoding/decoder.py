@@ -94,29 +94,46 @@ class Decoder(nn.Module):
         """As `search`, for images of several sizes as in `read_all`."""
         reading = self.begin_all(images)
         batch, device = reading[0].shape[0], reading[0].device
-        first = torch.arange(batch, device=device) * beam  # row of each formula's first beam
         reading = self._branch(reading, torch.arange(batch, device=device).repeat_interleave(beam))
+        found = torch.full((batch, beam, self.max_tokens), self.pad, dtype=torch.long, device=device)
+        found_log_probs = torch.zeros((batch, beam, self.max_tokens), device=device)
+        found_totals = torch.zeros((batch, beam), device=device)
+        formulas = torch.arange(batch, device=device)  # those in hand
         token_ids = torch.full((batch * beam, 1), self.bos, dtype=torch.long, device=device)
         log_probs = torch.zeros((batch * beam, 1), device=device)
         totals = torch.full((batch, beam), self.impossible, device=device)
         totals[:, 0] = 0.0  # at first all beams are equal: let one speak
         finished = torch.zeros(batch * beam, dtype=torch.bool, device=device)
-        while token_ids.shape[1] <= self.max_tokens and not bool(finished.all()):
-            scores, reading = self._step(token_ids, reading)  # (B * beam, V)
-            vocab_size = scores.shape[1]
+        length = 0
+        while length < self.max_tokens and formulas.numel() > 0:
+            scores, reading = self._step(token_ids, reading)  # (formulas * beam, V)
+            vocab_size, count = scores.shape[1], formulas.numel()
             scores[finished] = self.impossible
             scores[finished, self.pad] = 0.0  # a finished beam only waits
-            totals, places = (totals.view(-1, 1) + scores).view(batch, -1).topk(beam, dim=1)
-            parents = (places // vocab_size + first.unsqueeze(1)).view(-1)  # (B * beam,)
+            totals, places = (totals.view(-1, 1) + scores).view(count, -1).topk(beam, dim=1)
+            first = torch.arange(count, device=device).unsqueeze(1) * beam  # row of each formula's first beam
+            parents = (places // vocab_size + first).view(-1)  # (formulas * beam,)
             newest = (places % vocab_size).view(-1)
             token_ids = torch.cat([token_ids[parents], newest.unsqueeze(1)], dim=1)
             log_probs = torch.cat([log_probs[parents], scores[parents, newest].unsqueeze(1)], dim=1)
             finished = finished[parents] | newest.eq(self.eos)
             reading = self._follow(self._branch(reading, parents), newest)
-        length = token_ids.ne(self.pad).sum(1).sub(1).clamp(min=1).view(batch, beam)
-        order = (totals / length.float().pow(self.length_penalty)).argsort(dim=1, descending=True)
-        rows = (order + first.unsqueeze(1)).view(-1)
-        return token_ids[rows, 1:].view(batch, beam, -1), log_probs[rows, 1:].view(batch, beam, -1)
+            length += 1
+            ended = finished.view(count, beam).all(1)
+            going = ended.logical_not().nonzero().squeeze(1)
+            if going.numel() <= (1.0 - self.carried) * count or length == self.max_tokens:
+                found[formulas, :, :length] = token_ids[:, 1:].view(count, beam, length)
+                found_log_probs[formulas, :, :length] = log_probs[:, 1:].view(count, beam, length)
+                found_totals[formulas] = totals
+                rows = (first[going] + torch.arange(beam, device=device)).view(-1)
+                fixed = select(reading[4 : self.fixed], going)
+                reading = select(reading[:4], rows) + fixed + select(reading[self.fixed :], rows)
+                formulas, totals = formulas[going], totals[going]
+                token_ids, log_probs, finished = token_ids[rows], log_probs[rows], finished[rows]
+        lengths = found.ne(self.pad).sum(2).clamp(min=1)  # (B, beam)
+        order = (found_totals / lengths.float().pow(self.length_penalty)).argsort(dim=1, descending=True)
+        places = order.unsqueeze(2).expand(batch, beam, length)
+        return found[:, :, :length].gather(1, places), found_log_probs[:, :, :length].gather(1, places)
 
     @torch.jit.export
     def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:

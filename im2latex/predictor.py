@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
-from im2latex.bundle import Bundle, load_bundle
+from im2latex.bundle import Bundle, load_bundle, running
 from im2latex.cores import on_each_core
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
@@ -115,7 +115,7 @@ class Predictor:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
         decoder: Any = self.bundle.decoder
         read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
-        with torch.inference_mode():
+        with running():
             token_ids, log_probs = read(images, beam)  # (B, T), (B, T)
         return list(zip(token_ids.tolist(), log_probs.tolist(), strict=True))
 
@@ -144,7 +144,7 @@ class Predictor:
         for places in batches_of_one_size(images, ATTENTION_PIXELS):
             longest = max(1, *(len(token_ids[place]) for place in places))
             padded = torch.tensor([token_ids[place] + [PAD] * (longest - len(token_ids[place])) for place in places])
-            with torch.inference_mode():
+            with running():
                 found = decoder.attend(torch.stack([images[place] for place in places]), padded)
             maps.update({place: row[: len(token_ids[place])].numpy() for place, row in zip(places, found, strict=True)})
         return [maps[place] for place in range(len(images))]
@@ -153,7 +153,7 @@ class Predictor:
         """What the encoder's convolutions make of a prepared image: maps (C, h, w); BundleError as `explain`."""
         self._check_can_explain()
         decoder: Any = self.bundle.decoder
-        with torch.inference_mode():
+        with running():
             maps: Map = decoder.features(image.unsqueeze(0))[0].numpy()
         return maps
 
@@ -168,11 +168,11 @@ class Predictor:
     def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
         """As `stream`, of what `im2latex.images.prepare` made, (1, H, W)."""
         decoder: Any = self.bundle.decoder
-        with torch.inference_mode():
+        with running():
             reading = decoder.begin(image.unsqueeze(0))
         written, log_probs = torch.tensor([[BOS]]), list[float]()
         for _ in range(decoder.max_tokens):
-            with torch.inference_mode():  # not across a yield: the caller's own tensors are none of our business
+            with running():  # not across a yield: the caller's own tensors are none of our business
                 newest, log_prob, reading = decoder.advance(written, reading)
                 written = torch.cat([written, newest.unsqueeze(1)], dim=1)
             token_id = int(newest)
@@ -184,11 +184,10 @@ class Predictor:
         return self._to_prediction(written[0, 1:].tolist(), log_probs)
 
     def warm_up(self) -> None:
-        """Read a small picture three times: the first calls of a scripted model are many times slower."""
+        """Read a small picture: the first time takes longer than those after it."""
         image = Image.new("L", (96, 32), 255)
         ImageDraw.Draw(image).text((8, 8), "x + 1", fill=0)
-        for _ in range(3):
-            self.explain(image) if self.can_explain else self.predict(image)
+        self.explain(image) if self.can_explain else self.predict(image)
 
     def _prepare(self, source: ImageSource, place: int, count: int) -> Tensor:
         try:
@@ -207,7 +206,7 @@ class Predictor:
         if not alternatives:
             return [self._to_prediction(ids, logs) for ids, logs in self.decode(sizes, beam)]
         decoder: Any = self.bundle.decoder
-        with torch.inference_mode():
+        with running():
             search, images = (decoder.search_all, sizes) if self._mixes_sizes else (decoder.search, sizes[0])
             token_ids, log_probs = search(images, max(beam, alternatives + 1))
         return [

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from im2latex.bundle import SymbolBundle, load_symbols
+from im2latex.bundle import SymbolBundle, load_symbols, running
 from im2latex.images import open_image
 from im2latex.symbol_image import normalize_symbol, to_input
 
@@ -57,7 +57,7 @@ class SymbolReader:
         if not images:
             return []
         squares = np.stack([np.asarray(normalize_symbol(open_image(image))) for image in images])
-        with torch.inference_mode():
+        with running():
             probabilities = self.bundle.classifier(to_input(torch.from_numpy(squares)))  # (B, classes)
         best = probabilities.topk(min(guesses, len(self.symbols)), dim=1)
         return [

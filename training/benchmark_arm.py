@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from im2latex.bundle import Bundle, lay_out, load_bundle
+from im2latex.bundle import Bundle, lay_out, load_bundle, running
 from im2latex.decoding import Decoder
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import Grammar
@@ -186,7 +186,7 @@ def _split(bundle: Bundle, pictures: Sequence[bytes], arm: Arm, clock: Clock) ->
     if arm.form == "naive" or arm.precision == "bf16" or arm.beam > 1:
         return {}
     watch = Stopwatch(CLOCKS[clock])
-    with torch.inference_mode():
+    with running():
         for picture in bar(pictures, f"{arm.title}, split"):
             split_reading(bundle, picture, watch)
     return {part: watch.seconds[part] / len(pictures) for part in PARTS}

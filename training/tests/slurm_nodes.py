@@ -60,8 +60,13 @@ class SlurmNodes:
         asked = ("squeue", "--job", job, "--noheader", "--states=all", "--format=%T,%r")
         while (found := self.ask(*asked).split(",", 1))[0] not in states:
             assert found[0] in ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "REQUEUED"), found
-            assert "held" not in found[1], f"{found}, see the logs in {self.folder}"
+            assert "held" not in found[1], f"{found}\n{self.last_words()}"
             time.sleep(0.2)
+
+    def last_words(self) -> str:
+        """The last lines that each daemon wrote; its log goes with the folder."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"{log.name}: {line}" for log in logs for line in log.read_text().splitlines()[-20:])
 
 
 @contextmanager
@@ -88,7 +93,7 @@ def start_nodes(folder: Path) -> Iterator[SlurmNodes]:
             daemons.append(stack.enter_context(subprocess.Popen(nodes.command(host, daemon, "-D"))))
             stack.callback(daemons[-1].terminate)
         while nodes.idle() < len(HOSTS):
-            assert all(process.poll() is None for process in daemons), f"a daemon has died, see {folder}"
+            assert all(process.poll() is None for process in daemons), f"a daemon has died\n{nodes.last_words()}"
             time.sleep(0.2)
         yield nodes
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,7 @@ class Predictor:
             return self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
 
         batches = list(self.batches(images, beam))
-        predictions: dict[int, Prediction] = {}
-        for places, found in zip(batches, on_each_core(read, batches), strict=True):
-            predictions.update(zip(places, found, strict=True))
+        predictions = dict(zip(chain(*batches), chain(*on_each_core(read, batches)), strict=True))
         return [predictions[place] for place in range(len(images))]
 
     def batches(self, images: Sequence[Tensor], beam: int = 1) -> Iterator[list[int]]:

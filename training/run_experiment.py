@@ -22,6 +22,7 @@ from jsonargparse import ArgumentParser
 from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+import training  # noqa: F401  (so --help says what each flag is for)
 from im2latex.callbacks import Curves, SamplePredictions, Throughput
 from im2latex.data.augment import Augment, AugmentConfig
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K

@@ -14,6 +14,7 @@ import torch
 
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
+from training.run_experiment import parse
 
 pytestmark = pytest.mark.timeout(1500)  # each test starts processes that load torch and Lightning
 SCRIPT = Path(__file__).parents[1] / "run_experiment.py"
@@ -147,3 +148,11 @@ def test_an_unknown_flag_stops_the_run(data, tmp_path):
     output, _ = process.communicate(timeout=600)
     assert process.returncode != 0
     assert "'width' is not accepted" in output
+
+
+def test_help_says_what_a_flag_is_for(capsys):
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Folder of the run under `out`" in said
+    assert "A packed set, a folder of them" in said

@@ -79,11 +79,14 @@ def cut(pictures: Iterable[Picture], most: int) -> Iterator[list[Picture]]:
 
 
 def to_batches(chunk: Sequence[Picture], first: int, size: int, attempts: Attempts) -> list[list[int]]:
-    """Places of pictures that are read together: those of like sizes, and none with others that processes died at."""
+    """Places of pictures that are read together: those of like sizes, and none with others that processes died at.
+
+    What processes died at comes last: one that was killed from outside is seldom killed at the same picture again.
+    """
     with attempts.at([]) as is_safe:
         order = by_size(chunk) if is_safe else list(range(len(chunk)))
     whole = [[first + place for place in order[start : start + size]] for start in range(0, len(order), size)]
-    return [part for places in whole for part in attempts.parts(places)]
+    return sorted((part for places in whole for part in attempts.parts(places)), key=attempts.deaths_at)
 
 
 def by_size(pictures: Sequence[Picture]) -> list[int]:

@@ -178,6 +178,16 @@ def test_a_packed_set_is_read_like_any_parquet(bundle, tmp_path):
     ]
 
 
+def test_what_a_process_died_at_comes_last(tmp_path):
+    path = tmp_path / "a.txt"
+    pictures = [Picture(str(place), data) for place, data in enumerate(draw_pictures(6))]
+    batches = core.to_batches(pictures, 0, 2, Attempts(path))
+    first, second, third = batches
+    with pytest.raises(RuntimeError), Attempts(path).at(first):
+        raise RuntimeError
+    assert core.to_batches(pictures, 0, 2, Attempts(path)) == [second, third, first]
+
+
 def test_deaths_at_a_batch_split_it_and_deaths_alone_end_it(tmp_path):
     def die(places):
         attempts = Attempts(tmp_path / "a.txt")

@@ -22,11 +22,11 @@ from api_server.settings import Settings
 from api_server.uploads import Body, decode_picture, parse_batch, parse_upload
 from im2latex.errors import ImageError
 from im2latex.explanation import Map
+from im2latex.predictor import MAX_BATCH_PIXELS
 
-BATCH_PIXELS = 2**20
-"""Prepared pictures run together up to this many pixels, as the library does ..."""
 MOST_TOGETHER = 32
-"""... and up to so many: more at a time are read no faster, but all answers wait for the longest."""
+"""Prepared pictures run together up to so many, and up to the library's MAX_BATCH_PIXELS: more are read no faster, but
+all answers wait for the longest."""
 FEWEST_TOGETHER = 8
 """The threads of the model share both bounds, but each may read so many, and that part of the pixels."""
 MOST_PREPARING = 4
@@ -108,7 +108,7 @@ class Reader:
         alternatives = min(options.alternatives, options.beam - 1)
         kind = (options.beam, alternatives, options.attention)
         run = partial(self.predict, options.beam, alternatives, options.attention)
-        share = max(1.0, image.numel() * MOST_TOGETHER / BATCH_PIXELS) / self.most_together
+        share = max(1.0, image.numel() * MOST_TOGETHER / MAX_BATCH_PIXELS) / self.most_together
         work = Work(kind, run, image, share)
         (found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))

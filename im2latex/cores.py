@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 def on_each_core(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`work` of each item, in order; on as many threads as PyTorch may use, which have a share of one each.
+    """`work` of each item, in order; on as many threads as PyTorch may use here, each of which keeps to itself.
 
     Raises what `work` raises. Nothing starts a thread where PyTorch has one only, or where there is one item.
     """

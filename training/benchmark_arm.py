@@ -186,6 +186,7 @@ def _split(bundle: Bundle, pictures: Sequence[bytes], arm: Arm, clock: Clock) ->
     if arm.form == "naive" or arm.precision == "bf16" or arm.beam > 1:
         return {}
     watch = Stopwatch(CLOCKS[clock])
+    torch.set_num_threads(1)  # as the predictor reads a picture alone
     with running():
         for picture in bar(pictures, f"{arm.title}, split"):
             split_reading(bundle, picture, watch)

@@ -2,7 +2,7 @@
 
 A bundle is a TorchScript archive with one more entry, JSON: format version, vocabulary, image spec and facts; where it
 names single symbols: format version, kind, classes and facts. Weights lie there in bfloat16, half the size; they are
-float32 again when loaded, and no arithmetic is done in bfloat16.
+float32 again when loaded, and no arithmetic is done in bfloat16. A second entry may hold the graph of a draft.
 """
 
 import copy
@@ -23,7 +23,7 @@ from im2latex.images import ImageSpec
 from im2latex.tokenizer import Tokenizer
 
 FORMAT = 1
-ENTRY = "im2latex.json"
+ENTRY, DRAFT = "im2latex.json", "draft.onnx"
 FORMULA, SYMBOL = "formula", "symbol"
 COMMANDS = {FORMULA: "im2latex predict", SYMBOL: "im2latex symbol"}
 """What each kind of bundle is for."""
@@ -40,6 +40,8 @@ class Bundle:
     """What a user may ask about the model: parameters, vocabulary size, trained on, scores, commit, ..."""
     calibration: Calibration | None = None
     """How its probabilities become confidences; None: they are told as they are."""
+    draft: bytes = b""
+    """The graph that guesses tokens ahead (im2latex/decoding/draft.py); empty: nothing is guessed."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def save_bundle(
     spec: ImageSpec,
     facts: dict[str, Any],
     calibration: Calibration | None = None,
+    draft: bytes = b"",
 ) -> None:
     """Write the bundle whole or not at all; adds `parameters` and `vocabulary` (counts) to the facts.
 
@@ -90,12 +93,12 @@ def save_bundle(
     about["facts"] = {**_count(decoder), "vocabulary": len(tokenizer), **facts}
     if calibration is not None:
         about["calibration"] = asdict(calibration)
-    _save(Path(path), decoder, about)
+    _save(Path(path), decoder, about, draft)
 
 
 def load_bundle(path: str | Path) -> Bundle:
     """Read a bundle onto the CPU, in float32 and eval mode; raises BundleError when it is missing, damaged or newer."""
-    decoder, about = _load(Path(path), FORMULA, {"vocab", "spec", "facts"})
+    decoder, about, draft = _load(Path(path), FORMULA, {"vocab", "spec", "facts"})
     unknown = about["spec"].keys() - asdict(ImageSpec()).keys()
     if unknown:
         raise BundleError(f"{Path(path).name} has unknown image settings {sorted(unknown)}")
@@ -105,6 +108,7 @@ def load_bundle(path: str | Path) -> Bundle:
         spec=ImageSpec(**about["spec"]),
         facts=about["facts"],
         calibration=_read_calibration(Path(path).name, about.get("calibration")),
+        draft=draft,
     )
 
 
@@ -116,7 +120,7 @@ def save_symbols(path: str | Path, classifier: nn.Module, classes: Sequence[str]
 
 def load_symbols(path: str | Path) -> SymbolBundle:
     """Read what `save_symbols` wrote; raises BundleError as `load_bundle` does."""
-    classifier, about = _load(Path(path), SYMBOL, {"classes", "facts"})
+    classifier, about, _ = _load(Path(path), SYMBOL, {"classes", "facts"})
     return SymbolBundle(classifier, tuple(about["classes"]), about["facts"])
 
 
@@ -124,8 +128,10 @@ def _count(module: nn.Module) -> dict[str, int]:
     return {"parameters": sum(weight.numel() for weight in module.parameters())}
 
 
-def _save(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
-    extra = {ENTRY: json.dumps({"format": FORMAT, **about}, ensure_ascii=False)}
+def _save(path: Path, module: nn.Module, about: dict[str, Any], draft: bytes = b"") -> None:
+    extra: dict[str, str | bytes] = {ENTRY: json.dumps({"format": FORMAT, **about}, ensure_ascii=False)}
+    if draft:
+        extra[DRAFT] = draft
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with _quiet_about_torchscript():
@@ -137,11 +143,11 @@ def _save(path: Path, module: nn.Module, about: dict[str, Any]) -> None:
     partial.replace(path)
 
 
-def _load(path: Path, kind: str, wanted: set[str]) -> tuple[nn.Module, dict[str, Any]]:
-    """The module in a bundle of this kind, and its JSON entry, which has the wanted keys."""
+def _load(path: Path, kind: str, wanted: set[str]) -> tuple[nn.Module, dict[str, Any], bytes]:
+    """The module in a bundle of this kind, its JSON entry, which has the wanted keys, and the graph of its draft."""
     if not path.is_file():
         raise BundleError(f"there is no model file {path}; name one with --bundle, or export one")
-    extra = {ENTRY: ""}
+    extra: dict[str, Any] = {ENTRY: "", DRAFT: b""}  # what is not there stays empty
     with _quiet_about_torchscript():
         try:
             module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
@@ -155,7 +161,7 @@ def _load(path: Path, kind: str, wanted: set[str]) -> tuple[nn.Module, dict[str,
     missing = wanted - about.keys()
     if missing:
         raise BundleError(f"{path.name} lacks {sorted(missing)}")
-    return lay_out(module.to(torch.float32).eval()), about
+    return lay_out(module.to(torch.float32).eval()), about, extra[DRAFT]
 
 
 @contextmanager

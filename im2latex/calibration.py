@@ -31,6 +31,18 @@ class Calibration:
         return _probability(self.formula_weights, formula_features(log_probs))
 
 
+class Uncalibrated:
+    """What a bundle without a calibration tells: the model's own probabilities."""
+
+    def of_token(self, log_prob: float) -> float:
+        """The probability of a token."""
+        return exp(log_prob)
+
+    def of_formula(self, log_probs: Sequence[float]) -> float:
+        """The geometric mean of the probabilities of a formula's tokens and its end; 0 of nothing."""
+        return exp(sum(log_probs) / len(log_probs)) if log_probs else 0.0
+
+
 def token_features(log_prob: float) -> list[float]:
     """1 and the logit of the model's probability: its weights are a shift and the inverse of a temperature."""
     probability = min(max(exp(log_prob), _SMALLEST), 1 - _SMALLEST)

@@ -3,7 +3,6 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,16 @@ from torch import Tensor
 
 from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
 from im2latex.bundle import Bundle, load_bundle, running
+from im2latex.calibration import Uncalibrated
 from im2latex.cores import on_each_core
+from im2latex.decoding.draft import Draft, Portion, join, read_by_token
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
 from im2latex.latex.output import to_latex
 from im2latex.precision import has_amx, quicken
 from im2latex.prediction import Alternative, Prediction, ReadToken
-from im2latex.tokenizer import BOS, EOS, PAD, UNK
+from im2latex.tokenizer import EOS, PAD, UNK
 
 __all__ = ["Alternative", "ImageSource", "Prediction", "Predictor", "ReadToken", "bundled_model"]
 
@@ -39,6 +40,9 @@ BEAM_COST = 4
 NO_FORMULA = -1e8
 """A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
 
+DRAFTED = 2
+"""So few pictures are read one after the other, with guesses: sooner than together."""
+
 ATTENTION_PIXELS = MAX_BATCH_PIXELS // 4
 """So many are explained together: attention takes tokens times cells, for every head."""
 
@@ -55,6 +59,8 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
+        self.confidence = bundle.calibration or Uncalibrated()
+        self.draft = Draft(bundle.draft) if bundle.draft else None
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Predictor":
@@ -112,6 +118,8 @@ class Predictor:
 
     def decode(self, sizes: list[Tensor], beam: int = 1) -> list[tuple[list[int], list[float]]]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
+        if self.draft is not None and beam <= 1 and sum(map(len, sizes)) <= DRAFTED:
+            return [join(self._portions(image.unsqueeze(0))) for images in sizes for image in images]
         decoder: Any = self.bundle.decoder
         read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
         with running():
@@ -166,21 +174,23 @@ class Predictor:
 
     def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
         """As `stream`, of what `im2latex.images.prepare` made, (1, H, W)."""
+        portions: list[Portion] = []
+        for ids, logs in self._portions(image.unsqueeze(0)):
+            portions.append((ids, logs))
+            for token_id, log_prob in zip(ids, logs, strict=True):
+                if token_id > UNK:
+                    yield ReadToken(self.bundle.tokenizer.vocab[token_id], self.confidence.of_token(log_prob))
+        return self._to_prediction(*join(portions))
+
+    def _portions(self, image: Tensor) -> Iterator[Portion]:
+        """Token ids and log-probabilities of an image (1, 1, H, W), greedily, as soon as some are known."""
         decoder: Any = self.bundle.decoder
-        with running():
-            reading = decoder.begin(image.unsqueeze(0))
-        written, log_probs = torch.tensor([[BOS]]), list[float]()
-        for _ in range(decoder.max_tokens):
+        portions = read_by_token(decoder, image) if self.draft is None else self.draft.read(decoder, image)
+        while True:
             with running():  # not across a yield: the caller's own tensors are none of our business
-                newest, log_prob, reading = decoder.advance(written, reading)
-                written = torch.cat([written, newest.unsqueeze(1)], dim=1)
-            token_id = int(newest)
-            log_probs.append(float(log_prob))
-            if token_id in (EOS, PAD):
-                break
-            if token_id > UNK:
-                yield ReadToken(self.bundle.tokenizer.vocab[token_id], self._token_confidence(log_probs[-1]))
-        return self._to_prediction(written[0, 1:].tolist(), log_probs)
+                if (portion := next(portions, None)) is None:
+                    return
+            yield portion
 
     def warm_up(self) -> None:
         """Read a small picture: the first time takes longer than those after it."""
@@ -231,20 +241,10 @@ class Predictor:
         return Prediction(
             latex=to_latex(tokens.split()),
             tokens=tokens,
-            confidence=self._formula_confidence(chosen),
+            confidence=self.confidence.of_formula(chosen),
             token_confidences=[
-                self._token_confidence(log_prob)
+                self.confidence.of_token(log_prob)
                 for token_id, log_prob in zip(token_ids[:end], log_probs, strict=False)
                 if token_id > UNK
             ],
         )
-
-    def _formula_confidence(self, log_probs: list[float]) -> float:
-        if self.bundle.calibration is not None:
-            return self.bundle.calibration.of_formula(log_probs)
-        return exp(sum(log_probs) / len(log_probs)) if log_probs else 0.0
-
-    def _token_confidence(self, log_prob: float) -> float:
-        if self.bundle.calibration is not None:
-            return self.bundle.calibration.of_token(log_prob)
-        return exp(log_prob)

@@ -129,7 +129,7 @@ def calibrate(config: CalibrateConfig) -> str:
     confidences = [fitted.of_formula(logs) for logs in held_out.formulas]
     of_tokens = held_out.of_tokens()
     token_confidences = [fitted.of_token(log_prob) for log_prob, _ in of_tokens]
-    save_bundle(config.out, bundle.decoder, bundle.tokenizer, bundle.spec, bundle.facts, fit(outcomes))
+    save_bundle(config.out, bundle.decoder, bundle.tokenizer, bundle.spec, bundle.facts, fit(outcomes), bundle.draft)
     if config.plot is not None:
         draw_curve(reliability(confidences, held_out.are_right, 10), Path(config.plot))
     formula_error = expected_calibration_error(confidences, held_out.are_right, 10)

@@ -20,9 +20,10 @@ from im2latex.errors import BundleError, ConfigError
 from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
-from im2latex.models import describe_model
+from im2latex.models import ResNetTransformer, describe_model
 from im2latex.predictor import Predictor
 from training.command import run_command
+from training.draft_graph import draft_graph
 from training.labelled import open_packed
 from training.provenance import current_commit
 from training.reading import progress
@@ -66,10 +67,12 @@ def export(config: ExportConfig) -> dict[str, Any]:
     out = Path(config.out)
     candidate = out.with_name(out.name + ".candidate")
     try:
-        save_bundle(candidate, module.decoder(), module.tokenizer, module.spec, gather_facts(config, module))
-        bundle = load_bundle(candidate)
         eager = round_weights(module.decoder())
+        draft = draft_graph(eager) if isinstance(eager.model, ResNetTransformer) else b""
+        save_bundle(candidate, eager, module.tokenizer, module.spec, gather_facts(config, module), draft=draft)
+        bundle = load_bundle(candidate)
         prove_equal(eager, bundle.decoder, images)
+        prove_guesses_cost_nothing(Predictor(bundle), eager, images)
         size = candidate.stat().st_size / 1e6
         if size > config.max_megabytes:
             raise BundleError(f"the bundle has {size:.1f} MB, wanted at most {config.max_megabytes:g}: --max_megabytes")
@@ -109,6 +112,16 @@ def prove_equal(eager: nn.Module, scripted: nn.Module, images: Sequence[Tensor])
                 )
 
 
+def prove_guesses_cost_nothing(predictor: Predictor, eager: nn.Module, images: Sequence[Tensor]) -> None:
+    """Raise BundleError unless a picture alone, where tokens are guessed ahead, is read as by the model."""
+    for number, image in enumerate(images, start=1):
+        with torch.inference_mode():
+            wanted_ids, wanted = (row[0] for row in eager(image.unsqueeze(0), 1))
+        found_ids, found = predictor.decode([image.unsqueeze(0)])[0]
+        if found_ids != wanted_ids.tolist() or (torch.tensor(found) - wanted).abs().max() > TOLERANCE:
+            raise BundleError(f"golden picture {number}: with guesses the bundle reads something else than the model")
+
+
 def read_set(folder: Path, limit: int, spec: ImageSpec) -> list[Tensor]:
     """The first pictures of a packed data set, prepared."""
     pictures = open_packed(folder)
@@ -116,14 +129,16 @@ def read_set(folder: Path, limit: int, spec: ImageSpec) -> list[Tensor]:
 
 
 def prove_same_tokens(bundle: Bundle, eager: nn.Module, images: Sequence[Tensor]) -> None:
-    """Raise BundleError unless both read the same tokens in every picture, greedily, in the batches of every day."""
+    """Raise BundleError unless both read the same tokens in every picture, greedily, alone and in everyday batches."""
     scripted, model = Predictor(bundle), Predictor(replace(bundle, decoder=eager))
     differing = 0
     with progress(None, len(images)) as bar:
         for places in scripted.batches(images):
             batch = [images[place] for place in places]
             wanted, found = (predictor.predict_prepared(batch) for predictor in (model, scripted))
-            differing += sum(one.tokens != other.tokens for one, other in zip(wanted, found, strict=True))
+            alone = [scripted.predict_prepared([image])[0] for image in batch]
+            for one, *others in zip(wanted, found, alone, strict=True):
+                differing += any(one.tokens != other.tokens for other in others)
             bar.update(len(places))
     if differing:
         raise BundleError(f"in {differing} of {len(images)} pictures the bundle reads other tokens than the model")

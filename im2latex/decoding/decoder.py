@@ -82,6 +82,37 @@ class Decoder(nn.Module):
         return newest, log_prob, self._follow(reading, newest)
 
     @torch.jit.export
+    def verify(self, guessed: Tensor, written: Tensor, reading: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """What follows the tokens written (1, t), BOS first, as far as a guess (1, k) foretells it.
+
+        Tokens and log-probabilities (1, m), 1 <= m <= k, that `advance` would give one by one, and the reading after
+        them: the guess up to its first error, put right, or up to its EOS. One pass, where `advance` takes m.
+        """
+        if not hasattr(self.model, "extend"):
+            raise RuntimeError("this model verifies no guesses")
+        asked = torch.cat([written[:, -1:], guessed[:, :-1]], dim=1)
+        position, state = reading[:4], reading[4:]
+        logits, state = self.model.extend(asked, state)
+        scores = logits[0].float().log_softmax(-1)  # (k, V)
+        log_probs, likeliest = scores.max(-1)  # (k,)
+        known, length = torch.cat([written, guessed], dim=1), written.shape[1]
+        count, right = 0, True
+        while right and count < guessed.shape[1]:
+            if length % self.check_every == 0:
+                position = self.mask.end_runaways(position, known[:, :length])
+            newest = likeliest[count : count + 1]
+            if not bool(self.mask.allows(position, newest)):
+                allowed = scores[count : count + 1].masked_fill(self.mask.forbidden(position), self.impossible)
+                log_probs[count : count + 1], newest = allowed.max(-1)
+            position = self.mask.advance(position, newest)
+            token_id = int(newest)
+            right = token_id == int(known[0, length]) and token_id != self.eos
+            known[0, length] = token_id
+            count, length = count + 1, length + 1
+        state = self.model.rewind(state, guessed.shape[1] - count)
+        return known[:, written.shape[1] : length], log_probs[:count].unsqueeze(0), position + state
+
+    @torch.jit.export
     def search(self, images: Tensor, beam: int) -> tuple[Tensor, Tensor]:
         """All hypotheses of a beam, best first: token ids (B, beam, T) and log-probabilities, as `forward` gives them.
 

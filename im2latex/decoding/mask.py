@@ -53,6 +53,11 @@ class GrammarMask(nn.Module):
         spent = self.spent.index_select(0, position[0]).index_select(1, self.class_of)  # (B, V)
         return spent > position[2].unsqueeze(1)
 
+    def allows(self, position: list[Tensor], token_ids: Tensor) -> Tensor:
+        """True (B,) where a token (B,) may come next: not `forbidden`."""
+        spent = self.spent[position[0], self.class_of.index_select(0, token_ids).long()]
+        return spent <= position[2]
+
     def advance(self, position: list[Tensor], token_ids: Tensor) -> list[Tensor]:
         """The position after a token (B,) more, which must not be a forbidden one."""
         state, depth, slack, stack = position[0], position[1], position[2], position[3]

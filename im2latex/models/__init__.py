@@ -14,7 +14,12 @@
 - `features(images) -> maps (B, C, h, w)`: what the convolutions make of the images, before anything recurrent and
   before positions; for people to look at.
 
-All of them can be scripted. A seventh word is spoken in training only, by models with a loss of their own:
+Two more words are spoken by models whose tokens may be guessed ahead (`Decoder.verify`, im2latex/decoding/draft.py):
+
+- `extend(token_ids (B, k), state) -> logits (B, k, V), state`: `step`, k times at once.
+- `rewind(state, count) -> state`: without the newest tokens.
+
+All of them can be scripted. A further word is spoken in training only, by models with a loss of their own:
 `decode_and_penalise(token_ids, memory) -> logits, loss` (protocol.py).
 """
 

@@ -110,6 +110,31 @@ class ResNetTransformer(nn.Module):
             after.append(past)
         return self._logits(hidden).flatten(0, 1), after
 
+    def extend(self, token_ids: Tensor, state: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Logits (B, k, V) of the token after each of `token_ids` (B, k), the newest of each formula, and the state.
+
+        What `step` gives token by token, at once; one formula a picture. The state given is used up.
+        """
+        time, count = int(state[self.fixed][0]), token_ids.shape[1]
+        hidden = self._embed(token_ids, time)  # (B, k, D)
+        found = state[self.fixed - 1]
+        padding: Tensor | None = found if found.shape[3] > 0 else None
+        after = state[: self.fixed]
+        after.append(state[self.fixed] + count)
+        for index, layer in enumerate(self.layers):
+            past = state[self.fixed + 1 + index]
+            while time + count > past.shape[3]:
+                past = torch.cat([past, torch.zeros_like(past)], dim=3)
+            hidden = layer.extend(hidden, past, time, state[2 * index], state[2 * index + 1], padding)
+            after.append(past)
+        return self._logits(hidden), after
+
+    def rewind(self, state: list[Tensor], count: int) -> list[Tensor]:
+        """The state without its newest `count` tokens."""
+        after = state[: self.fixed]
+        after.append(state[self.fixed] - count)
+        return after + state[self.fixed + 1 :]
+
     def attend(self, images: Tensor, token_ids: Tensor) -> Tensor:
         """Where the model looks (B, T, H / 8, W / 8) for the token after each of `token_ids`.
 

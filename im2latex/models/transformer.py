@@ -1,5 +1,6 @@
 """Transformer decoder layers: over a whole formula for training, or token by token with cached keys and values."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -43,6 +44,19 @@ class DecoderLayer(nn.Module):
         seen = past.narrow(3, 0, time + 1)
         attended = F.scaled_dot_product_attention(qkv[:, 0], seen[:, 0], seen[:, 1])  # (B * n, heads, 1, D / heads)
         attended = attended.view(batch, count, self.heads, -1).transpose(1, 2)
+        return self._after_self_attention(hidden, attended, memory_k, memory_v, padding)
+
+    def extend(
+        self, hidden: Tensor, past: Tensor, time: int, memory_k: Tensor, memory_v: Tensor, padding: Tensor | None
+    ) -> Tensor:
+        """The tokens from place `time` on, of one hypothesis a picture: hidden (B, k, D); the rest as in `step`."""
+        batch, count, _ = hidden.shape
+        qkv = self.self_qkv(self.self_norm(hidden)).view(batch, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        past.narrow(3, time, count).copy_(qkv[1:].transpose(0, 1))
+        seen = past.narrow(3, 0, time + count)
+        places = torch.arange(time + count, device=hidden.device)
+        visible = places <= places[time:].unsqueeze(1)  # (k, time + k)
+        attended = F.scaled_dot_product_attention(qkv[0], seen[:, 0], seen[:, 1], attn_mask=visible)
         return self._after_self_attention(hidden, attended, memory_k, memory_v, padding)
 
     def attend(self, hidden: Tensor, memory_k: Tensor, memory_v: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,6 +7,7 @@ from im2latex.decoding import Decoder
 from im2latex.decoding.mask import MAX_DEPTH, GrammarMask
 from im2latex.latex.grammar import NEVER, Grammar
 from im2latex.models import ResNetTransformerConfig
+from im2latex.tests.small_models import SMALL
 from im2latex.tests.test_grammar import GRAMMAR, TOKENIZER, walk
 from im2latex.tests.test_models import Scripted
 from im2latex.tokenizer import BOS, EOS, PAD
@@ -127,3 +128,33 @@ def test_the_tables_cost_little_space():
     size = sum(table.numel() * table.element_size() for table in GrammarMask(GRAMMAR).buffers())
     assert size < 500_000
     assert NEVER < 2**15
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+def test_whatever_is_guessed_verified_tokens_are_those_of_greedy_reading(decoder, scripted):
+    torch.nn.init.normal_(decoder.model.embedding.weight)
+    reader = torch.jit.script(decoder) if scripted else decoder
+    random = torch.Generator().manual_seed(2)
+    for image in IMAGES.split(1):
+        token_ids, log_probs = (row[0] for row in decoder(image))
+        for luck in (0.0, 0.7, 1.0):
+            written, reading, found, passes = torch.tensor([[BOS]]), reader.begin(image), [], 0
+            while int(written[0, -1]) != EOS:
+                true = token_ids[written.shape[1] - 1 :][:7]
+                drawn = torch.randint(0, len(TOKENIZER), true.shape, generator=random)
+                guess = torch.where(torch.rand(true.shape, generator=random) < luck, true, drawn)
+                newest, sure, reading = reader.verify(guess.unsqueeze(0), written, reading)
+                written = torch.cat([written, newest], dim=1)
+                found += sure[0].tolist()
+                passes += 1
+            assert written[0, 1:].tolist() == token_ids.tolist()
+            assert found == pytest.approx(log_probs.tolist(), abs=1e-4)
+            assert passes == -(-len(token_ids) // 7) or luck < 1
+
+
+def test_a_model_that_cannot_verify_says_so():
+    model = SMALL["cnn_gru"].build(len(TOKENIZER))
+    decoder = torch.jit.script(Decoder(model, 9, GRAMMAR).eval())
+    guess = torch.tensor([[4]])
+    with pytest.raises(Exception, match="verifies no guesses"):
+        decoder.verify(guess, guess, decoder.begin(IMAGES[:1]))

@@ -1,13 +1,16 @@
 """Export writes a bundle only when it reads what the model reads, and says where it comes from."""
 
+import copy
 import json
 
 import pytest
 import torch
 
-from im2latex.bundle import Bundle, load_bundle, round_weights, save_bundle
+from im2latex.bundle import Bundle, load_bundle, save_bundle
+from im2latex.decoding import Decoder
 from im2latex.errors import BundleError
 from im2latex.images import ImageSpec
+from im2latex.latex.grammar import Grammar
 from im2latex.lit_model import LitModel
 from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig
@@ -15,10 +18,12 @@ from im2latex.predictor import Predictor
 from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tests.test_images import OFFICIAL
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
+from im2latex.tokenizer import EOS, PAD
 from training import export_bundle
-from training.export_bundle import main, prove_equal, prove_same_tokens
+from training.export_bundle import main, prove_equal, prove_guesses_cost_nothing, prove_same_tokens
 
 SPEC = ImageSpec(margin=6)
+GRAMMAR = Grammar.of(TOKENIZER.vocab, EOS, PAD)
 SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
 
@@ -90,17 +95,26 @@ def test_pictures_that_are_read_otherwise_are_counted():
 
 
 def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, capsys):
-    def save_another(path, decoder, *rest):
-        torch.nn.init.normal_(decoder.model.embedding.weight)
-        original(path, decoder, *rest)
+    def save_another(path, decoder, *rest, **named):
+        another = copy.deepcopy(decoder)
+        torch.nn.init.normal_(another.model.embedding.weight)
+        save_bundle(path, another, *rest, **named)
 
-    original = save_bundle
-    clean = LitModel.load(files / "best.ckpt").decoder()
     monkeypatch.setattr(export_bundle, "save_bundle", save_another)
-    monkeypatch.setattr(export_bundle, "round_weights", lambda decoder: round_weights(clean))
     assert run(files) == 1
     assert "golden picture 1, beam 1" in capsys.readouterr().err
     assert sorted(path.name for path in files.iterdir()) == ["best.ckpt", "golden"]
+
+
+def test_a_draft_that_changes_what_is_read_is_noticed():
+    class Misread:
+        def read(self, decoder, image):
+            yield [4, EOS], [-0.1, -0.1]
+
+    predictor = Predictor(Bundle(Decoder(SIZES.build(len(TOKENIZER)), 8, GRAMMAR).eval(), TOKENIZER, SPEC, {}))
+    predictor.draft = Misread()
+    with pytest.raises(BundleError, match="golden picture 1: with guesses"):
+        prove_guesses_cost_nothing(predictor, predictor.bundle.decoder, [torch.rand(1, 40, 64)])
 
 
 def test_a_bundle_too_large_for_the_repository_is_not_written(files, capsys):

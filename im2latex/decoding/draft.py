@@ -1,0 +1,102 @@
+"""Drafts: the next tokens of one formula, guessed fast with weights of 8 bits; the decoder verifies them in one pass.
+
+Speculative decoding (Leviathan et al. 2023, arXiv 2211.17192) with the model itself, rounded, as its own draft: the
+weights that are read for every token, a quarter as large, are what a token of one formula takes its time for. What is
+read, and how surely, is what the decoder reads without a draft.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+
+from im2latex.tokenizer import BOS, EOS, PAD
+
+FIRST, CHUNK = 8, 24
+"""Tokens that are guessed before they are verified together: at first, so that something is soon known, and later."""
+
+Portion = tuple[list[int], list[float]]
+"""Token ids and their log-probabilities."""
+
+
+class Draft:
+    """The graph that `training/draft_graph.py` writes, ready to run; threads may share it."""
+
+    def __init__(self, graph: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # a row is too little to share
+        options.inter_op_num_threads = 1
+        self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        inputs = {each.name: each.shape for each in self.session.get_inputs()}
+        self.layers = sum(name.startswith("memory_k") for name in inputs)
+        self.cache = tuple(int(size) for size in inputs["past_k0"])
+
+    def read(self, decoder: Any, image: Tensor) -> Iterator[Portion]:
+        """Token ids of a picture (1, 1, H, W) and their log-probabilities, in portions; the last ends with EOS.
+
+        Together they are what `decoder(image)` gives.
+        """
+        reading = decoder.begin(image)
+        pencil = Pencil(self, reading[4 : 4 + 2 * self.layers])
+        written, count = torch.tensor([[BOS]]), 0
+        while count < decoder.max_tokens and int(written[0, -1]) not in (EOS, PAD):
+            most = min(CHUNK if count else FIRST, decoder.max_tokens - count)
+            guessed = torch.tensor([pencil.guess(int(written[0, -1]), count, most)])
+            found, log_probs, reading = decoder.verify(guessed, written, reading)
+            written = torch.cat([written, found], dim=1)
+            count += found.shape[1]
+            yield found[0].tolist(), log_probs[0].tolist()
+
+
+def read_by_token(decoder: Any, image: Tensor) -> Iterator[Portion]:
+    """As `Draft.read`, without guesses: every token is a portion."""
+    reading = decoder.begin(image)
+    written = torch.tensor([[BOS]])
+    while written.shape[1] <= decoder.max_tokens and int(written[0, -1]) not in (EOS, PAD):
+        newest, log_prob, reading = decoder.advance(written, reading)
+        written = torch.cat([written, newest.unsqueeze(1)], dim=1)
+        yield newest.tolist(), log_prob.tolist()
+
+
+def join(portions: Iterable[Portion]) -> Portion:
+    """Portions as one."""
+    token_ids, log_probs = zip(*portions, strict=True)
+    return list(chain(*token_ids)), list(chain(*log_probs))
+
+
+class Pencil:
+    """Guesses the tokens of one formula."""
+
+    def __init__(self, draft: Draft, memory: list[Tensor]) -> None:
+        """`memory`: keys and values of each layer, (1, heads, S, width), as the model's state holds them."""
+        self.run, self.binding = draft.session.run_with_iobinding, draft.session.io_binding()
+        self.token, self.next = np.zeros(1, np.int32), np.zeros(1, np.int64)
+        self.seen, self.total = np.zeros(1, np.int32), np.zeros(1, np.int32)
+        self.kept = [*memory, *(torch.empty(draft.cache) for _ in memory)]
+        for name, array in (("token", self.token), ("seen", self.seen), ("total", self.total)):
+            self.binding.bind_input(name, "cpu", 0, np.int32, array.shape, array.ctypes.data)
+        self.binding.bind_output("next", "cpu", 0, np.int64, self.next.shape, self.next.ctypes.data)
+        for place in range(len(memory)):
+            layer, letter = place // 2, "kv"[place % 2]
+            looked_at, past = self.kept[place], self.kept[len(memory) + place]
+            self._bind(self.binding.bind_input, f"memory_{letter}{layer}", looked_at)
+            self._bind(self.binding.bind_input, f"past_{letter}{layer}", past)
+            self._bind(self.binding.bind_output, f"now_{letter}{layer}", past)  # written in place
+
+    def _bind(self, bind: Any, name: str, tensor: Tensor) -> None:
+        bind(name, "cpu", 0, np.float32, tuple(tensor.shape), tensor.data_ptr())
+
+    def guess(self, token_id: int, time: int, count: int) -> list[int]:
+        """Up to `count` token ids that follow `token_id`, the one at place `time`; fewer if they come to an end."""
+        guessed: list[int] = []
+        while len(guessed) < count and token_id != EOS:
+            self.token[0], self.seen[0], self.total[0] = token_id, time, time + 1
+            self.run(self.binding)
+            token_id = int(self.next[0])
+            guessed.append(token_id)
+            time += 1
+        return guessed

@@ -19,7 +19,7 @@ Two more words are spoken by models whose tokens may be guessed ahead (`Decoder.
 - `extend(token_ids (B, k), state) -> logits (B, k, V), state`: `step`, k times at once.
 - `rewind(state, count) -> state`: without the newest tokens.
 
-All of them can be scripted. A further word is spoken in training only, by models with a loss of their own:
+All of them can be scripted. One more is spoken in training only, by models with a loss of their own:
 `decode_and_penalise(token_ids, memory) -> logits, loss` (protocol.py).
 """
 

@@ -36,9 +36,9 @@ def test_the_debian_packages_of_latex_are_named_alike(name):
     assert named - {"texlive-fonts-extra"} == set(PACKAGES.split())  # those fonts are for other looks only
 
 
-def test_reading_needs_four_libraries_only():
+def test_reading_needs_five_libraries_only():
     names = {requirement.split(">=")[0] for requirement in PROJECT["dependencies"]}
-    assert names == {"torch", "numpy", "pillow", "jsonargparse"}
+    assert names == {"torch", "numpy", "pillow", "jsonargparse", "onnxruntime"}
 
 
 def test_importing_the_package_loads_no_torch():

@@ -40,7 +40,7 @@ BEAM_COST = 4
 NO_FORMULA = -1e8
 """A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
 
-DRAFTED = 2
+DRAFTED = 4
 """So few pictures are read one after the other, with guesses: sooner than together."""
 
 ATTENTION_PIXELS = MAX_BATCH_PIXELS // 4

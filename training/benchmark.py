@@ -33,6 +33,7 @@ SMALL_SET = LabelledSet(data=str(Path(SMALL) / "val"))
 ARMS = (
     Arm(threads=1),
     Arm(threads=2),
+    Arm(threads=1, guesses=False),
     Arm(threads=2, beam=5),
     Arm("eager", threads=2),
     Arm("eager", precision="int8", threads=1),

@@ -22,7 +22,7 @@ from im2latex.models import read_model
 from im2latex.predictor import Prediction, Predictor, bundled_model
 from im2latex.tokenizer import BOS, EOS, PAD
 from training.labelled import LabelledSet
-from training.timing import CLOCKS, PARTS, Clock, Stopwatch, bar, peak_megabytes, split_reading
+from training.timing import CLOCKS, Clock, Stopwatch, bar, peak_megabytes, split_reading
 
 ALONE, TOGETHER = "one by one", "in batches"
 LOT = 256
@@ -39,12 +39,14 @@ class Arm:
     """mixed: as `Predictor.load` chooses for this processor; bf16: encoder and decoder."""
     threads: int = 2
     beam: int = 1
+    guesses: bool = True
+    """Whether the tokens of a picture alone are guessed ahead; only TorchScript does it."""
 
     @property
     def title(self) -> str:
         """Its name in tables."""
         return f"{self.form} {self.precision}, {self.threads} thread{'s' * (self.threads > 1)}, " + (
-            f"beam {self.beam}" if self.beam > 1 else "greedy"
+            f"beam {self.beam}" if self.beam > 1 else "greedy" if self.guesses else "greedy, no guesses"
         )
 
 
@@ -73,7 +75,7 @@ class Measured:
     tokens: list[str]
     peak_megabytes: float
     parts: dict[str, float] = field(default_factory=dict)
-    """Mean seconds a picture, alone, of PARTS; only for a greedy reading with cached keys and values."""
+    """Mean seconds a picture, alone, of some PARTS; only for a greedy reading with cached keys and values."""
 
     @classmethod
     def read(cls, line: str) -> "Measured":
@@ -145,7 +147,9 @@ def dress(bundle: Bundle, arm: Arm) -> Bundle:
         decoder = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             decoder, {nn.Linear}, dtype=torch.qint8
         )
-    return replace(bundle, decoder=Casting(decoder) if arm.precision == "bf16" else decoder)
+    guesses = arm.guesses and arm.form == "torchscript" and arm.precision == "fp32"
+    decoder = Casting(decoder) if arm.precision == "bf16" else decoder
+    return replace(bundle, decoder=decoder, draft=bundle.draft if guesses else b"")
 
 
 def measure(arm: Arm, work: Work) -> Measured:
@@ -190,7 +194,7 @@ def _split(bundle: Bundle, pictures: Sequence[bytes], arm: Arm, clock: Clock) ->
     with running():
         for picture in bar(pictures, f"{arm.title}, split"):
             split_reading(bundle, picture, watch)
-    return {part: watch.seconds[part] / len(pictures) for part in PARTS}
+    return {part: seconds / len(pictures) for part, seconds in watch.seconds.items()}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ from training.timing import PARTS, percentile
 
 REST = "the rest"
 PERCENTS = (50, 95, 99)
-COLOURS = ("#7a7a7a", "#2a6f97", "#d17b0f", "#8a5a83", "#b8b8b8")
+COLOURS = ("#7a7a7a", "#2a6f97", "#e3b505", "#d17b0f", "#8a5a83", "#b8b8b8")
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,17 @@ def draw_table(report: Report) -> str:
     """The report as lines of text."""
     lines = [
         f"{report.model} on {report.pictures} pictures of {report.set}; {report.processor}; {report.clock} seconds",
-        f"{'milliseconds alone':<36}{'p50':>7}{'p95':>7}{'p99':>7}{'tokens/s':>10} |{'formulas/s':>11}{'tokens/s':>10}"
+        f"{'milliseconds alone':<44}{'p50':>7}{'p95':>7}{'p99':>7}{'tokens/s':>10} |{'formulas/s':>11}{'tokens/s':>10}"
         f" |{'peak MB':>8}{'same':>8}",
     ]
     for row in map(report.row, report.measured):
         same = "" if row["same_tokens"] is None else f"{100 * row['same_tokens']:.1f} %"
         lines.append(
-            f"{row['title']:<36}" + "".join(f"{1000 * row[f'p{percent}']:7.0f}" for percent in PERCENTS)
+            f"{row['title']:<44}" + "".join(f"{1000 * row[f'p{percent}']:7.0f}" for percent in PERCENTS)
             + f"{row['tokens_per_second_alone']:10.0f} |{row['formulas_per_second']:11.1f}"
             f"{row['tokens_per_second_in_batches']:10.0f} |{row['peak_megabytes']:8.0f}{same:>8}"
         )  # fmt: skip
-    lines += [f"{title:<36} skipped: {reason}" for title, reason in report.skipped.items()]
+    lines += [f"{title:<44} skipped: {reason}" for title, reason in report.skipped.items()]
     for row in map(report.row, report.measured):
         if row["parts"]:
             shares = ", ".join(f"{part} {100 * seconds / row['mean']:.1f} %" for part, seconds in row["parts"].items())

@@ -1,10 +1,10 @@
 """The ONNX graph that guesses tokens: one step of the Transformer decoder for one formula, with weights of 8 bits.
 
 `im2latex/decoding/draft.py` runs it. Each 32 weights of a row share a scale (ONNX Runtime's MatMulNBits, which rounds
-what they are multiplied with in the same way); norms, attention and positions are in float32. Inputs: `token` (1,),
+what they are multiplied with in the same way); norms, attention and positions are in float32. Inputs: `token`,
 `seen` (1,), the number of tokens before it, `total` (1,) = seen + 1; of each layer `memory_k`, `memory_v`
-(1, heads, S, width) and `past_k`, `past_v` (1, heads, room, width), which it writes in place. Output: `next` (1,), the
-most probable token.
+(1, heads, S, width) and `past_k`, `past_v` (1, heads, room, width), which it writes in place. Output: `next`, the
+most probable token. `token` and `next` are (1, 1).
 """
 
 import math
@@ -44,48 +44,42 @@ class _Graph:
 
     def finish(self) -> bytes:
         for name in ("token", "seen", "total"):
-            self.port("in", name, TensorProto.INT32, [1])
-        self.port("out", "next", TensorProto.INT64, [1])
-        self.constant("one row", np.array([1, 1, self.width]))
-        self.constant("flat", np.array([1, self.width]))
-        self.constant("thirds", np.array([self.width] * 3))
+            self.port("in", name, TensorProto.INT32, [1, 1] if name == "token" else [1])
+        self.port("out", "next", TensorProto.INT64, [1, 1])
         embedding = self.model.embedding.weight * math.sqrt(self.width)
         positions = positions_1d(self.room, self.width, torch.device("cpu"))
-        found = self.node("Gather", self.constant("embedding", _array(embedding)), "token")
-        placed = self.node("Gather", self.constant("positions", _array(positions.view(self.room, -1))), "seen")
+        found = self.node("Gather", self.constant("embedding", _array(embedding)), "token")  # (1, 1, D), as all after it
+        placed = self.node("Gather", self.constant("positions", _array(positions)), "seen")
         hidden = self.node("Add", found, placed)
-        for number, layer in enumerate(self.model.layers):
-            hidden = self.layer(hidden, layer, number)
-        hidden = self.norm(hidden, self.model.final_norm)
-        logits = self.linear(hidden, self.model.embedding.weight, self.model.output_bias)
-        self.node("ArgMax", logits, outputs=["next"], axis=1, keepdims=0)
+        layers: list[Any] = list(self.model.layers)
+        norms = [*(layer.self_norm for layer in layers[1:]), self.model.final_norm]
+        normed = self.node("LayerNormalization", hidden, *self.weights(layers[0].self_norm), axis=-1, epsilon=1e-5)
+        for number, (layer, norm_after) in enumerate(zip(layers, norms, strict=True)):
+            hidden, normed = self.layer(hidden, normed, layer, norm_after, number)
+        logits = self.linear(normed, self.model.embedding.weight, self.model.output_bias)
+        self.node("ArgMax", logits, outputs=["next"], axis=2, keepdims=0)
         constants = list(self.constants.values())
         graph = helper.make_graph(self.nodes, "draft", self.ports["in"], self.ports["out"], constants)
         opsets = [helper.make_opsetid("", 20), helper.make_opsetid(CONTRIB, 1)]
         return bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
 
-    def layer(self, hidden: str, layer: Any, number: int) -> str:
-        """What `DecoderLayer.step` does."""
-        qkv = self.linear(self.norm(hidden, layer.self_norm), layer.self_qkv.weight, layer.self_qkv.bias)
-        thirds = [f"{letter} of {qkv}" for letter in "qkv"]
-        self.node("Split", qkv, "thirds", outputs=thirds, axis=1)
-        asked = [self.node("Reshape", third, "one row") for third in thirds]
+    def layer(self, hidden: str, normed: str, layer: Any, norm_after: nn.LayerNorm, number: int) -> tuple[str, str]:
+        """What `DecoderLayer.step` does with a token before and after its first norm; the same for the next layer."""
+        qkv = self.linear(normed, layer.self_qkv.weight, layer.self_qkv.bias)
         past, now = self.caches(number)
         attended = self.node(
-            "GroupQueryAttention", *asked, *past, "seen", "total",
+            "GroupQueryAttention", qkv, "", "", *past, "seen", "total",
             outputs=[f"self {number}", *now], domain=CONTRIB, num_heads=self.heads, kv_num_heads=self.heads,
         )  # fmt: skip
-        flat = self.node("Reshape", attended, "flat")
-        hidden = self.node("Add", hidden, self.linear(flat, layer.self_out.weight, layer.self_out.bias))
-        asking = self.linear(self.norm(hidden, layer.memory_norm), layer.memory_q.weight, layer.memory_q.bias)
-        asking = self.node("Reshape", asking, "one row")
+        found = self.linear(attended, layer.self_out.weight, layer.self_out.bias)
+        hidden, normed = self.add_and_norm(hidden, found, layer.memory_norm)
+        asking = self.linear(normed, layer.memory_q.weight, layer.memory_q.bias)
         memory = [f"memory_{letter}{number}" for letter in "kv"]
         looked = self.node("MultiHeadAttention", asking, *memory, domain=CONTRIB, num_heads=self.heads)
-        flat = self.node("Reshape", looked, "flat")
-        hidden = self.node("Add", hidden, self.linear(flat, layer.memory_out.weight, layer.memory_out.bias))
-        inner = self.linear(self.norm(hidden, layer.feedforward_norm), layer.expand.weight, layer.expand.bias)
-        inner = self.node("Gelu", inner)
-        return self.node("Add", hidden, self.linear(inner, layer.contract.weight, layer.contract.bias))
+        found = self.linear(looked, layer.memory_out.weight, layer.memory_out.bias)
+        hidden, normed = self.add_and_norm(hidden, found, layer.feedforward_norm)
+        inner = self.node("Gelu", self.linear(normed, layer.expand.weight, layer.expand.bias))
+        return self.add_and_norm(hidden, self.linear(inner, layer.contract.weight, layer.contract.bias), norm_after)
 
     def caches(self, number: int) -> tuple[list[str], list[str]]:
         """The names of a layer's past before and after the step."""
@@ -96,11 +90,20 @@ class _Graph:
             self.port("out", f"now_{letter}{number}", TensorProto.FLOAT, [1, self.heads, self.room, width])
         return [f"past_{letter}{number}" for letter in "kv"], [f"now_{letter}{number}" for letter in "kv"]
 
-    def norm(self, hidden: str, norm: nn.LayerNorm) -> str:
+    def add_and_norm(self, hidden: str, found: str, norm: nn.LayerNorm) -> tuple[str, str]:
+        """The sum of the two, and that normalised."""
+        number = len(self.nodes)
+        outputs = [f"normed {number}", "", "", f"sum {number}"]
+        normed = self.node(
+            "SkipLayerNormalization", hidden, found, *self.weights(norm),
+            outputs=outputs, domain=CONTRIB, epsilon=norm.eps,
+        )  # fmt: skip
+        return outputs[3], normed
+
+    def weights(self, norm: nn.LayerNorm) -> list[str]:
         number = len(self.constants)
-        weight = self.constant(f"weight {number}", _array(norm.weight))
-        bias = self.constant(f"bias {number}", _array(norm.bias))
-        return self.node("LayerNormalization", hidden, weight, bias, axis=-1, epsilon=norm.eps)
+        kinds = {"weight": norm.weight, "bias": norm.bias}
+        return [self.constant(f"{kind} {number}", _array(value)) for kind, value in kinds.items()]
 
     def linear(self, hidden: str, weight: Tensor, bias: Tensor) -> str:
         """A product with a weight (N, K), as codes 1 to 255 for -127 to 127 times the scale of their block."""

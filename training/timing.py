@@ -11,13 +11,15 @@ from torch import Tensor
 from tqdm import tqdm
 
 from im2latex.bundle import Bundle
+from im2latex.decoding.draft import Draft, join
 from im2latex.images import open_image, prepare
 from im2latex.tokenizer import BOS, EOS
 
 Clock = Literal["wall", "cpu"]
 CLOCKS: dict[Clock, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 """Seconds: those on the wall, or those that this process spent on all cores, for a machine that has other work."""
-PARTS = ("preparation", "encoder", "decoder", "grammar mask")
+PARTS = ("preparation", "encoder", "guesses", "decoder", "grammar mask")
+"""Where tokens are guessed ahead, the decoder is what verifies them, its grammar mask included."""
 
 
 class Stopwatch:
@@ -58,11 +60,14 @@ def peak_megabytes() -> float:
 
 
 def split_reading(bundle: Bundle, picture: bytes, watch: Stopwatch) -> None:
-    """Read a picture greedily as the decoder does, each part by itself, and note the seconds of PARTS."""
+    """Read a picture greedily as the predictor does, each part by itself, and note the seconds of PARTS."""
     decoder: Any = bundle.decoder
     watch.start()
     images = prepare(open_image(picture, bundle.spec.max_pixels), bundle.spec).unsqueeze(0)
     watch.note("preparation")
+    if bundle.draft:
+        join(Draft(bundle.draft).read(_Noted(decoder, watch), images))
+        return
     memory = decoder.model.encode(images)
     watch.note("encoder")
     state = decoder.model.start(memory)
@@ -72,6 +77,25 @@ def split_reading(bundle: Bundle, picture: bytes, watch: Stopwatch) -> None:
     while written.shape[1] <= decoder.max_tokens and int(written[0, -1]) != EOS:
         position, state, newest = _read_token(decoder, written, position, state, watch)
         written = torch.cat([written, newest.unsqueeze(1)], dim=1)
+
+
+class _Noted:
+    """A decoder that verifies guesses, and notes when."""
+
+    def __init__(self, decoder: Any, watch: Stopwatch) -> None:
+        self.decoder, self.watch, self.max_tokens = decoder, watch, decoder.max_tokens
+
+    def begin(self, images: Tensor) -> list[Tensor]:
+        self.watch.start()
+        reading: list[Tensor] = self.decoder.begin(images)
+        self.watch.note("encoder")
+        return reading
+
+    def verify(self, guessed: Tensor, written: Tensor, reading: list[Tensor]) -> Any:
+        self.watch.note("guesses")
+        found = self.decoder.verify(guessed, written, reading)
+        self.watch.note("decoder")
+        return found
 
 
 def _read_token(

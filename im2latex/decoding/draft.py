@@ -74,7 +74,7 @@ class Pencil:
     def __init__(self, draft: Draft, memory: list[Tensor]) -> None:
         """`memory`: keys and values of each layer, (1, heads, S, width), as the model's state holds them."""
         self.run, self.binding = draft.session.run_with_iobinding, draft.session.io_binding()
-        self.token, self.next = np.zeros(1, np.int32), np.zeros(1, np.int64)
+        self.token, self.next = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int64)
         self.seen, self.total = np.zeros(1, np.int32), np.zeros(1, np.int32)
         self.kept = [*memory, *(torch.empty(draft.cache) for _ in memory)]
         for name, array in (("token", self.token), ("seen", self.seen), ("total", self.total)):
@@ -94,9 +94,9 @@ class Pencil:
         """Up to `count` token ids that follow `token_id`, the one at place `time`; fewer if they come to an end."""
         guessed: list[int] = []
         while len(guessed) < count and token_id != EOS:
-            self.token[0], self.seen[0], self.total[0] = token_id, time, time + 1
+            self.token[0, 0], self.seen[0], self.total[0] = token_id, time, time + 1
             self.run(self.binding)
-            token_id = int(self.next[0])
+            token_id = int(self.next[0, 0])
             guessed.append(token_id)
             time += 1
         return guessed

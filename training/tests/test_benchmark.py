@@ -1,6 +1,7 @@
 """Benchmarks tell what they measured, of the same work; how long it took is no matter of tests."""
 
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_the_command_writes_a_row_for_every_way_of_reading(bundle, tmp_path, cap
     assert [row["same_tokens"] for row in (shipped, naive)] == [1, 1]
     assert report["skipped"] == {arms[-1].title: "its process ended with 1"}, "and costs none of the others"
     assert (report["pictures"], report["set"]) == (3, "set")
-    assert set(shipped["parts"]) == {*PARTS, "the rest"}
+    assert set(shipped["parts"]) == {*PARTS, "the rest"} - {"guesses"}
     assert not naive["parts"]
     assert shipped["p50"] <= shipped["p95"] <= shipped["p99"]
     assert len(report["limits"]) == 1
@@ -140,8 +141,16 @@ def test_a_reading_split_into_parts_stops_where_the_reading_stops(bundle):
     tokens = Predictor(eager).predict(picture).tokens.split()
     with torch.inference_mode():
         split_reading(eager, picture, Counting(lambda: 0.0))
-    assert set(steps) == set(PARTS)
+    assert set(steps) == set(PARTS) - {"guesses"}
     assert steps.count("decoder") == 1 + len(tokens) + 1  # the memory, and the end
+
+
+def test_a_reading_with_guesses_is_split_into_guessing_and_verifying():
+    shipped, watch = Predictor.load().bundle, Stopwatch(time.perf_counter)
+    with torch.inference_mode():
+        split_reading(shipped, LabelledSet(data=str(Path(SMALL) / "val")).open().read(0), watch)
+    assert set(watch.seconds) == set(PARTS) - {"grammar mask"}
+    assert all(seconds > 0 for seconds in watch.seconds.values())
 
 
 def test_the_limit_is_set_by_what_is_slower_memory_or_arithmetic():
@@ -173,3 +182,4 @@ def test_the_shipped_decoder_reads_what_its_weights_read_in_python_on_the_whole_
 def test_arms_have_names_of_their_own():
     assert len({arm.title for arm in ARMS}) == len(ARMS)
     assert Arm(threads=1).title == "torchscript fp32, 1 thread, greedy"
+    assert Arm(threads=1, guesses=False).title == "torchscript fp32, 1 thread, greedy, no guesses"

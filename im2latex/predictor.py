@@ -14,7 +14,7 @@ from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_s
 from im2latex.bundle import Bundle, load_bundle, running
 from im2latex.calibration import Uncalibrated
 from im2latex.cores import on_each_core
-from im2latex.decoding.draft import Draft, Portion, join, read_by_token
+from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_token
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
@@ -175,17 +175,17 @@ class Predictor:
     def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
         """As `stream`, of what `im2latex.images.prepare` made, (1, H, W)."""
         portions: list[Portion] = []
-        for ids, logs in self._portions(image.unsqueeze(0)):
+        for ids, logs in self._portions(image.unsqueeze(0), FIRST):
             portions.append((ids, logs))
             for token_id, log_prob in zip(ids, logs, strict=True):
                 if token_id > UNK:
                     yield ReadToken(self.bundle.tokenizer.vocab[token_id], self.confidence.of_token(log_prob))
         return self._to_prediction(*join(portions))
 
-    def _portions(self, image: Tensor) -> Iterator[Portion]:
+    def _portions(self, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids and log-probabilities of an image (1, 1, H, W), greedily, as soon as some are known."""
         decoder: Any = self.bundle.decoder
-        portions = read_by_token(decoder, image) if self.draft is None else self.draft.read(decoder, image)
+        portions = read_by_token(decoder, image) if self.draft is None else self.draft.read(decoder, image, first)
         while True:
             with running():  # not across a yield: the caller's own tensors are none of our business
                 if (portion := next(portions, None)) is None:

@@ -48,7 +48,7 @@ class _Graph:
         self.port("out", "next", TensorProto.INT64, [1, 1])
         embedding = self.model.embedding.weight * math.sqrt(self.width)
         positions = positions_1d(self.room, self.width, torch.device("cpu"))
-        found = self.node("Gather", self.constant("embedding", _array(embedding)), "token")  # (1, 1, D), as all after it
+        found = self.node("Gather", self.constant("embedding", _array(embedding)), "token")  # (1, 1, D)
         placed = self.node("Gather", self.constant("positions", _array(positions)), "seen")
         hidden = self.node("Add", found, placed)
         layers: list[Any] = list(self.model.layers)

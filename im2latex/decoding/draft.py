@@ -16,8 +16,8 @@ from torch import Tensor
 
 from im2latex.tokenizer import BOS, EOS, PAD
 
-FIRST, CHUNK = 8, 24
-"""Tokens that are guessed before they are verified together: at first, so that something is soon known, and later."""
+FIRST, CHUNK = 8, 32
+"""Tokens that are guessed before they are verified together: first, for those who watch, and otherwise."""
 
 Portion = tuple[list[int], list[float]]
 """Token ids and their log-probabilities."""
@@ -35,16 +35,16 @@ class Draft:
         self.layers = sum(name.startswith("memory_k") for name in inputs)
         self.cache = tuple(int(size) for size in inputs["past_k0"])
 
-    def read(self, decoder: Any, image: Tensor) -> Iterator[Portion]:
+    def read(self, decoder: Any, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids of a picture (1, 1, H, W) and their log-probabilities, in portions; the last ends with EOS.
 
-        Together they are what `decoder(image)` gives.
+        Together they are what `decoder(image)` gives; the first has at most `first` tokens.
         """
         reading = decoder.begin(image)
         pencil = Pencil(self, reading[4 : 4 + 2 * self.layers])
         written, count = torch.tensor([[BOS]]), 0
         while count < decoder.max_tokens and int(written[0, -1]) not in (EOS, PAD):
-            most = min(CHUNK if count else FIRST, decoder.max_tokens - count)
+            most = min(CHUNK if count else first, decoder.max_tokens - count)
             guessed = torch.tensor([pencil.guess(int(written[0, -1]), count, most)])
             found, log_probs, reading = decoder.verify(guessed, written, reading)
             written = torch.cat([written, found], dim=1)

@@ -92,7 +92,7 @@ def test_few_pictures_are_read_with_guesses_and_many_together(monkeypatch):
     guessing = Predictor(Bundle(decoder, TOKENIZER, ImageSpec(), {}, draft=draft_graph(decoder)))
     read, images = [], [prepare(OFFICIAL, ImageSpec())] * 5
     assert guessing.draft is not None
-    monkeypatch.setattr(Draft, "read", lambda self, decoder, image: read.append(1) or read_by_token(decoder, image))
+    monkeypatch.setattr(Draft, "read", lambda self, decoder, *rest: read.append(1) or read_by_token(decoder, rest[0]))
     assert len(guessing.decode([torch.stack(images)])) == 5
     assert read == []
     guessing.decode([images[0].unsqueeze(0), images[1].unsqueeze(0)])

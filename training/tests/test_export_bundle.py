@@ -108,7 +108,7 @@ def test_a_bundle_that_reads_other_tokens_is_not_written(files, monkeypatch, cap
 
 def test_a_draft_that_changes_what_is_read_is_noticed():
     class Misread:
-        def read(self, decoder, image):
+        def read(self, decoder, image, first):
             yield [4, EOS], [-0.1, -0.1]
 
     predictor = Predictor(Bundle(Decoder(SIZES.build(len(TOKENIZER)), 8, GRAMMAR).eval(), TOKENIZER, SPEC, {}))

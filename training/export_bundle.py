@@ -130,7 +130,7 @@ def read_set(folder: Path, limit: int, spec: ImageSpec) -> list[Tensor]:
 
 def prove_same_tokens(bundle: Bundle, eager: nn.Module, images: Sequence[Tensor]) -> None:
     """Raise BundleError unless both read the same tokens in every picture, greedily, alone and in everyday batches."""
-    scripted, model = Predictor(bundle), Predictor(replace(bundle, decoder=eager))
+    scripted, model = Predictor(bundle), Predictor(replace(bundle, decoder=eager, draft=b""))
     differing = 0
     with progress(None, len(images)) as bar:
         for places in scripted.batches(images):

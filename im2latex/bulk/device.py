@@ -31,5 +31,5 @@ class OnDevice(nn.Module):
 
 
 def move(predictor: Predictor, device: torch.device) -> Predictor:
-    """The same predictor, its model on another device."""
-    return Predictor(replace(predictor.bundle, decoder=OnDevice(predictor.bundle.decoder, device)))
+    """The same predictor, its model on another device, where nothing is guessed: a draft runs on the processor."""
+    return Predictor(replace(predictor.bundle, decoder=OnDevice(predictor.bundle.decoder, device), draft=b""))

@@ -1,7 +1,7 @@
 """How large the print in a picture is, compared with the official look of IM2LATEX-100K (100 dpi, 12 pt).
 
 Two witnesses are asked: the width of the strokes, which bold letters and fine scripts mislead, and a small network
-that looks at the shapes of the glyphs. `training/train_scale.py` makes its weights, `training/measure_scale.py`
+that looks at the shapes of the glyphs. `training/train_scale.py` makes it, `training/measure_scale.py`
 measures what comes of both.
 """
 
@@ -9,16 +9,16 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
+import onnxruntime
 from PIL import Image
-from torch import Tensor, nn
 
-NETWORK = Path(__file__).with_name("scale.npz")
+NETWORK = Path(__file__).with_name("scale.onnx")
 NETWORK_SHARE = 0.5
 """Weight of the network in the geometric mean of both witnesses."""
 SMALLEST, LARGEST = 0.4, 4.0
 """Sizes that the network has learned to tell."""
+CELL = 8
+"""Side of the places that the network judges, px."""
 LARGEST_AREA = 2**19
 """Pixels that the network is shown; of a larger picture it sees a reduced copy."""
 
@@ -42,9 +42,10 @@ def stroke_width(ink: Image.Image) -> float:
     Twice the ink over the length of its contour. Each pixel of ink is weighted by its own darkness, so that a hairline
     which covers a third of its pixels measures 1/3. The contour is the total variation, corrected for slanted strokes.
     """
-    values = np.pad(np.asarray(ink), 1).astype(np.float32) / 255
-    contour = np.abs(np.diff(values, axis=0)).sum() + np.abs(np.diff(values, axis=1)).sum()
-    return float(2 * np.square(values).sum() / max(float(contour) * np.pi / 4, 1e-6))
+    values = np.asarray(ink, dtype=np.float32) / 255
+    contour = np.abs(values[1:] - values[:-1]).sum() + np.abs(values[:, 1:] - values[:, :-1]).sum()
+    contour += values[0].sum() + values[-1].sum() + values[:, 0].sum() + values[:, -1].sum()  # beside it is paper
+    return float(2 * np.vdot(values, values) / max(float(contour) * np.pi / 4, 1e-6))
 
 
 def stroke_size(ink: Image.Image) -> float:
@@ -57,40 +58,12 @@ def stroke_size(ink: Image.Image) -> float:
     return width * width / max(stroke_width(ink.reduce(2)), 1e-6) / OFFICIAL_STROKE_PX
 
 
-class ScaleNet(nn.Module):
-    """Every place with ink says how large the print is, and how sure it is; the answer is the weighted mean."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(
-            [
-                nn.Conv2d(1, 8, 5, 2, 2),
-                nn.Conv2d(8, 16, 3, 2, 1),
-                nn.Conv2d(16, 32, 3, 2, 1),
-                nn.Conv2d(32, 32, 3, 1, 1),
-            ]
-        )
-        self.head = nn.Conv2d(32, 2, 1)
-
-    def forward(self, ink: Tensor) -> Tensor:
-        """Ink (B, 1, H, W), 1 on paper 0, to the logarithm to the base 2 of the size of the print, (B,)."""
-        hidden = ink
-        for convolution in self.convolutions:
-            hidden = F.relu(convolution(hidden))
-        size, sureness = self.head(hidden).unbind(1)  # each (B, H / 8, W / 8)
-        present = F.interpolate(F.max_pool2d(ink, 8, ceil_mode=True), size.shape[1:]).squeeze(1)
-        weights = sureness.clamp(-8, 8).exp() * present
-        found: Tensor = (size * weights).sum((1, 2)) / weights.sum((1, 2)).clamp(min=1e-6)
-        return found
-
-
 @cache
-def scale_net() -> ScaleNet:
-    """The trained network."""
-    net = ScaleNet()
-    with np.load(NETWORK) as weights:
-        net.load_state_dict({name: torch.from_numpy(weights[name].astype(np.float32)) for name in weights.files})
-    return net.eval()
+def network() -> onnxruntime.InferenceSession:
+    """The trained network, made by `training/scale_net.py`: `ink` (B, 1, H, W) to log2 of the size, (B,)."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(NETWORK, options, providers=["CPUExecutionProvider"])
 
 
 def print_size(ink: Image.Image) -> float:
@@ -99,9 +72,9 @@ def print_size(ink: Image.Image) -> float:
     reduced = max(1, int(by_strokes / 2), *(-(-side // 2048) for side in ink.size))
     while ink.width * ink.height > LARGEST_AREA * reduced**2:
         reduced += 1
-    values = torch.from_numpy(np.asarray(ink.reduce(reduced), dtype=np.float32) / 255)
-    with torch.inference_mode():
-        by_shapes = reduced * 2 ** float(scale_net()(values[None, None]))
+    values = np.asarray(ink.reduce(reduced), dtype=np.float32) / 255
+    (by_shapes,) = network().run(None, {"ink": values[None, None]})[0]
+    by_shapes = reduced * 2 ** float(by_shapes)
     return float(by_strokes ** (1 - NETWORK_SHARE) * by_shapes**NETWORK_SHARE)
 
 

@@ -1,6 +1,6 @@
-"""Command: learn to tell the size of print from its shapes; makes the weights im2latex/scale.npz.
+"""Command: learn to tell the size of print from its shapes; makes im2latex/scale.onnx.
 
-python training/train_scale.py --formulas train.tsv.xz --out im2latex/scale.npz
+python training/train_scale.py --formulas train.tsv.xz --out im2latex/scale.onnx
 """
 
 import io
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,8 +24,9 @@ from im2latex.data.looks import FONTS
 from im2latex.data.render import Renderer
 from im2latex.errors import ImageError
 from im2latex.images import ink_box, to_ink
-from im2latex.scale import LARGEST, SMALLEST, ScaleNet
+from im2latex.scale import LARGEST, SMALLEST
 from training.command import run_command
+from training.scale_net import ScaleNet, scale_graph
 
 DPI = (72, 100, 120, 144, 200, 300)
 KERNELS = (Image.Resampling.LANCZOS, Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.BOX)
@@ -40,7 +42,7 @@ class TrainScaleConfig:
     formulas: str
     """A formula list, as for prepare_data.py."""
     out: str
-    """Where the weights go (.npz)."""
+    """Where the network goes (.onnx)."""
     pictures: int = 4800
     """Formulas drawn, each in one look."""
     steps: int = 2000
@@ -58,7 +60,7 @@ def run(config: TrainScaleConfig) -> str:
     held_out, training = pictures[::10], [one for place, one in enumerate(pictures) if place % 10]
     net = train(training, config)
     size, true = guess(net, held_out, random.Random(config.seed), config.window)
-    np.savez(config.out, **{name: weight.numpy().astype(np.float16) for name, weight in net.state_dict().items()})
+    Path(config.out).write_bytes(scale_graph(net))
     off = (size - true).abs()
     return (
         f"{config.out}: {len(held_out)} pictures held out; off by a fifth or more: "

@@ -4,12 +4,13 @@ import random
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from PIL import Image
 
 from im2latex.data.im2latex100k import SMALL
-from im2latex.scale import ScaleNet
+from training.scale_net import ScaleNet, scale_graph
 from training.train_scale import batch, main
 
 
@@ -24,9 +25,21 @@ def test_a_window_shows_each_picture_with_the_size_it_then_has():
 @pytest.mark.needs_latex
 @pytest.mark.needs_fonts
 def test_a_network_is_drawn_for_trained_and_saved(tmp_path, capsys):
-    out = tmp_path / "scale.npz"
+    out = tmp_path / "scale.onnx"
     flags = ["--pictures", "24", "--steps", "2", "--batch_size", "4", "--workers", "1"]
     assert main(["--formulas", str(Path(SMALL) / "formulas.txt"), "--out", str(out), *flags]) == 0
     assert "pictures held out; off by a fifth or more" in capsys.readouterr().out
-    with np.load(out) as weights:
-        ScaleNet().load_state_dict({name: torch.from_numpy(weights[name].astype(np.float32)) for name in weights.files})
+    assert read(out.read_bytes(), torch.rand(2, 1, 40, 90)).shape == (2,)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 8), (9, 17), (43, 246)])
+def test_the_graph_says_what_the_network_says(size):
+    torch.manual_seed(0)
+    net, ink = ScaleNet().eval(), torch.rand(3, 1, *size)
+    with torch.inference_mode():
+        torch.testing.assert_close(read(scale_graph(net), ink), net(ink), atol=1e-5, rtol=1e-5)
+
+
+def read(graph: bytes, ink: torch.Tensor) -> torch.Tensor:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return torch.from_numpy(session.run(None, {"ink": ink.numpy()})[0])

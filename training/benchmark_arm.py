@@ -182,18 +182,18 @@ def measure(arm: Arm, work: Work) -> Measured:
         [(image.shape[1], image.shape[2]) for image in images],
         [one.tokens for one in found],
         peak_megabytes(),
-        _split(predictor.bundle, pictures, arm, work.clock),
+        _split(predictor, pictures, arm, work.clock),
     )
 
 
-def _split(bundle: Bundle, pictures: Sequence[bytes], arm: Arm, clock: Clock) -> dict[str, float]:
+def _split(predictor: Predictor, pictures: Sequence[bytes], arm: Arm, clock: Clock) -> dict[str, float]:
     if arm.form == "naive" or arm.precision == "bf16" or arm.beam > 1:
         return {}
     watch = Stopwatch(CLOCKS[clock])
     torch.set_num_threads(1)  # as the predictor reads a picture alone
     with running():
         for picture in bar(pictures, f"{arm.title}, split"):
-            split_reading(bundle, picture, watch)
+            split_reading(predictor, picture, watch)
     return {part: seconds / len(pictures) for part, seconds in watch.seconds.items()}
 
 

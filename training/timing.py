@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from im2latex.bundle import Bundle
-from im2latex.decoding.draft import Draft, join
+from im2latex.decoding.draft import join
 from im2latex.images import open_image, prepare
+from im2latex.predictor import Predictor
 from im2latex.tokenizer import BOS, EOS
 
 Clock = Literal["wall", "cpu"]
@@ -59,14 +59,15 @@ def peak_megabytes() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024  # bytes there, kilobytes elsewhere
 
 
-def split_reading(bundle: Bundle, picture: bytes, watch: Stopwatch) -> None:
+def split_reading(predictor: Predictor, picture: bytes, watch: Stopwatch) -> None:
     """Read a picture greedily as the predictor does, each part by itself, and note the seconds of PARTS."""
-    decoder: Any = bundle.decoder
+    decoder: Any = predictor.bundle.decoder
+    spec = predictor.bundle.spec
     watch.start()
-    images = prepare(open_image(picture, bundle.spec.max_pixels), bundle.spec).unsqueeze(0)
+    images = prepare(open_image(picture, spec.max_pixels), spec).unsqueeze(0)
     watch.note("preparation")
-    if bundle.draft:
-        join(Draft(bundle.draft).read(_Noted(decoder, watch), images))
+    if predictor.draft is not None:
+        join(predictor.draft.read(_Noted(decoder, watch), images))
         return
     memory = decoder.model.encode(images)
     watch.note("encoder")

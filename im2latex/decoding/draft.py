@@ -76,7 +76,7 @@ class Pencil:
         self.run, self.binding = draft.session.run_with_iobinding, draft.session.io_binding()
         self.token, self.next = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int64)
         self.seen, self.total = np.zeros(1, np.int32), np.zeros(1, np.int32)
-        self.kept = [*memory, *(torch.empty(draft.cache) for _ in memory)]
+        self.kept = [*memory, *(torch.empty(draft.cache, dtype=torch.float32) for _ in memory)]
         for name, array in (("token", self.token), ("seen", self.seen), ("total", self.total)):
             self.binding.bind_input(name, "cpu", 0, np.int32, array.shape, array.ctypes.data)
         self.binding.bind_output("next", "cpu", 0, np.int64, self.next.shape, self.next.ctypes.data)

@@ -140,13 +140,13 @@ def test_a_reading_split_into_parts_stops_where_the_reading_stops(bundle):
     picture = bundle.with_name("picture.png").read_bytes()
     tokens = Predictor(eager).predict(picture).tokens.split()
     with torch.inference_mode():
-        split_reading(eager, picture, Counting(lambda: 0.0))
+        split_reading(Predictor(eager), picture, Counting(lambda: 0.0))
     assert set(steps) == set(PARTS) - {"guesses"}
     assert steps.count("decoder") == 1 + len(tokens) + 1  # the memory, and the end
 
 
 def test_a_reading_with_guesses_is_split_into_guessing_and_verifying():
-    shipped, watch = Predictor.load().bundle, Stopwatch(time.perf_counter)
+    shipped, watch = Predictor.load(), Stopwatch(time.perf_counter)
     with torch.inference_mode():
         split_reading(shipped, LabelledSet(data=str(Path(SMALL) / "val")).open().read(0), watch)
     assert set(watch.seconds) == set(PARTS) - {"grammar mask"}

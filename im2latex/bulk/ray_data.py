@@ -53,8 +53,6 @@ def run_ray(
         compute=ActorPoolStrategy(size=min(workers, len(shards)), max_tasks_in_flight_per_actor=AHEAD),
         num_cpus=1,
         num_gpus=gpu_share(workers, int(resources.get("GPU", 0))),
-        max_restarts=-1,
-        max_task_retries=-1,
     )
     for row in counts.iter_rows():
         progress.add(int(row["read"]), int(row["failed"]))

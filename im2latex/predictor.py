@@ -13,7 +13,7 @@ from torch import Tensor
 from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
 from im2latex.bundle import Bundle, load_bundle, running
 from im2latex.calibration import Uncalibrated
-from im2latex.cores import on_each_core
+from im2latex.cores import on_each_core, one_thread
 from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_token
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
@@ -98,7 +98,7 @@ class Predictor:
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together.
 
-        Every core reads batches of its own, on as many cores as `torch.get_num_threads()` says.
+        Every core reads batches of its own, on as many cores as `torch.get_num_threads()` says; they share one picture.
         """
 
         def read(places: list[int]) -> list[Prediction]:
@@ -122,7 +122,7 @@ class Predictor:
             return [join(self._portions(image.unsqueeze(0))) for images in sizes for image in images]
         decoder: Any = self.bundle.decoder
         read, images = (decoder.read_all, sizes) if self._mixes_sizes else (decoder, sizes[0])
-        with running():
+        with running(), one_thread():
             token_ids, log_probs = read(images, beam)  # (B, T), (B, T)
         return list(zip(token_ids.tolist(), log_probs.tolist(), strict=True))
 
@@ -215,7 +215,7 @@ class Predictor:
         if not alternatives:
             return [self._to_prediction(ids, logs) for ids, logs in self.decode(sizes, beam)]
         decoder: Any = self.bundle.decoder
-        with running():
+        with running(), one_thread():
             search, images = (decoder.search_all, sizes) if self._mixes_sizes else (decoder.search, sizes[0])
             token_ids, log_probs = search(images, max(beam, alternatives + 1))
         return [

@@ -190,7 +190,7 @@ def _split(predictor: Predictor, pictures: Sequence[bytes], arm: Arm, clock: Clo
     if arm.form == "naive" or arm.precision == "bf16" or arm.beam > 1:
         return {}
     watch = Stopwatch(CLOCKS[clock])
-    torch.set_num_threads(1)  # as the predictor reads a picture alone
+    torch.set_num_threads(1 if predictor.draft is None else arm.threads)  # as the predictor reads a picture alone
     with running():
         for picture in bar(pictures, f"{arm.title}, split"):
             split_reading(predictor, picture, watch)

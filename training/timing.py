@@ -81,7 +81,7 @@ def split_reading(predictor: Predictor, picture: bytes, watch: Stopwatch) -> Non
 
 
 class _Noted:
-    """A decoder that verifies guesses, and notes when."""
+    """A decoder that verifies guesses, and notes when; of the guesses, for how long it waited for them."""
 
     def __init__(self, decoder: Any, watch: Stopwatch) -> None:
         self.decoder, self.watch, self.max_tokens = decoder, watch, decoder.max_tokens

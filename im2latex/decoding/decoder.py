@@ -96,19 +96,24 @@ class Decoder(nn.Module):
         scores = logits[0].float().log_softmax(-1)  # (k, V)
         log_probs, likeliest = scores.max(-1)  # (k,)
         known, length = torch.cat([written, guessed], dim=1), written.shape[1]
+        agreed = int((likeliest == guessed[0]).long().cumprod(0).sum())
         count, right = 0, True
         while right and count < guessed.shape[1]:
             if length % self.check_every == 0:
                 position = self.mask.end_runaways(position, known[:, :length])
-            newest = likeliest[count : count + 1]
-            if not bool(self.mask.allows(position, newest)):
-                allowed = scores[count : count + 1].masked_fill(self.mask.forbidden(position), self.impossible)
-                log_probs[count : count + 1], newest = allowed.max(-1)
-            position = self.mask.advance(position, newest)
-            token_id = int(newest)
-            right = token_id == int(known[0, length]) and token_id != self.eos
-            known[0, length] = token_id
-            count, length = count + 1, length + 1
+            until = min(agreed, count + self.check_every - length % self.check_every)
+            taken, position = self.mask.walk(position, guessed[0, count:until])
+            if taken == 0:  # the guess is wrong, or the grammar overrules it
+                newest = likeliest[count : count + 1]
+                if not bool(self.mask.allows(position, newest)):
+                    allowed = scores[count : count + 1].masked_fill(self.mask.forbidden(position), self.impossible)
+                    log_probs[count : count + 1], newest = allowed.max(-1)
+                position = self.mask.advance(position, newest)
+                right = int(newest) == int(known[0, length])
+                known[0, length] = newest[0]
+                taken = 1
+            count, length = count + taken, length + taken
+            right = right and int(known[0, length - 1]) != self.eos
         state = self.model.rewind(state, guessed.shape[1] - count)
         return known[:, written.shape[1] : length], log_probs[:count].unsqueeze(0), position + state
 

@@ -1,11 +1,13 @@
 """Drafts: the next tokens of one formula, guessed fast with weights of 8 bits; the decoder verifies them in one pass.
 
 Speculative decoding (Leviathan et al. 2023, arXiv 2211.17192) with the model itself, rounded, as its own draft: the
-weights that are read for every token, a quarter as large, are what a token of one formula takes its time for. What is
-read, and how surely, is what the decoder reads without a draft.
+weights that are read for every token, a quarter as large, are what a token of one formula takes its time for. While one
+core verifies, another guesses on, as if all were right (as in PEARL, Liu et al. 2024, arXiv 2408.11850). What is read,
+and how surely, is what the decoder reads without a draft.
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import Any
 
@@ -14,9 +16,10 @@ import onnxruntime
 import torch
 from torch import Tensor
 
+from im2latex.cores import one_thread
 from im2latex.tokenizer import BOS, EOS, PAD
 
-FIRST, CHUNK = 8, 32
+FIRST, CHUNK = 8, 24
 """Tokens that are guessed before they are verified together: first, for those who watch, and otherwise."""
 
 Portion = tuple[list[int], list[float]]
@@ -38,18 +41,26 @@ class Draft:
     def read(self, decoder: Any, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids of a picture (1, 1, H, W) and their log-probabilities, in portions; the last ends with EOS.
 
-        Together they are what `decoder(image)` gives; the first has at most `first` tokens.
+        Together they are what `decoder(image)` gives; the first has at most `first` tokens. Where PyTorch may use more
+        threads than one, the next are guessed meanwhile.
         """
         reading = decoder.begin(image)
         pencil = Pencil(self, reading[4 : 4 + 2 * self.layers])
-        written, count = torch.tensor([[BOS]]), 0
-        while count < decoder.max_tokens and int(written[0, -1]) not in (EOS, PAD):
-            most = min(CHUNK if count else first, decoder.max_tokens - count)
-            guessed = torch.tensor([pencil.guess(int(written[0, -1]), count, most)])
-            found, log_probs, reading = decoder.verify(guessed, written, reading)
-            written = torch.cat([written, found], dim=1)
-            count += found.shape[1]
-            yield found[0].tolist(), log_probs[0].tolist()
+        written = torch.tensor([[BOS]])
+        guess = pencil.guess(BOS, 0, first)
+        with ThreadPoolExecutor(1, "guess") as other:
+            while guess:
+                ahead = None
+                if torch.get_num_threads() > 1:
+                    ahead = other.submit(pencil.guess, guess[-1], written.shape[1] - 1 + len(guess), CHUNK)
+                with one_thread():
+                    found, log_probs, reading = decoder.verify(torch.tensor([guess]), written, reading)
+                written = torch.cat([written, found], dim=1)
+                token_ids = found[0].tolist()
+                yield token_ids, log_probs[0].tolist()
+                guessed, guess = guess, ahead.result() if ahead is not None else []
+                if ahead is None or token_ids != guessed:
+                    guess = pencil.guess(token_ids[-1], written.shape[1] - 1, CHUNK)
 
 
 def read_by_token(decoder: Any, image: Tensor) -> Iterator[Portion]:
@@ -73,6 +84,7 @@ class Pencil:
 
     def __init__(self, draft: Draft, memory: list[Tensor]) -> None:
         """`memory`: keys and values of each layer, (1, heads, S, width), as the model's state holds them."""
+        self.room = draft.cache[2]
         self.run, self.binding = draft.session.run_with_iobinding, draft.session.io_binding()
         self.token, self.next = np.zeros((1, 1), np.int32), np.zeros((1, 1), np.int64)
         self.seen, self.total = np.zeros(1, np.int32), np.zeros(1, np.int32)
@@ -93,7 +105,7 @@ class Pencil:
     def guess(self, token_id: int, time: int, count: int) -> list[int]:
         """Up to `count` token ids that follow `token_id`, the one at place `time`; fewer if they come to an end."""
         guessed: list[int] = []
-        while len(guessed) < count and token_id != EOS:
+        while len(guessed) < count and token_id not in (EOS, PAD) and time < self.room:
             self.token[0, 0], self.seen[0], self.total[0] = token_id, time, time + 1
             self.run(self.binding)
             token_id = int(self.next[0, 0])

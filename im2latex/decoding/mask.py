@@ -71,6 +71,28 @@ class GrammarMask(nn.Module):
         slack = slack - spent + self.cost.index_select(0, state)
         return [state, depth, slack, stack]
 
+    def walk(self, position: list[Tensor], token_ids: Tensor) -> tuple[int, list[Tensor]]:
+        """How many of the tokens (k,) may follow one another in one formula, and the position after those.
+
+        As `advance` token by token, where they are allowed; in plain numbers, which are sooner followed than tensors.
+        """
+        state, depth, slack = int(position[0]), int(position[1]), int(position[2])
+        stack: list[int] = position[3][0].tolist()
+        classes: list[int] = self.class_of.index_select(0, token_ids).long().tolist()
+        taken = 0
+        for token_class in classes:
+            move: list[int] = self.moves[state * self.classes + token_class].long().tolist()
+            if move[3] > slack:
+                break
+            stack[depth] = move[1]
+            depth += move[2]
+            state = move[0] + (stack[depth] if move[2] < 0 else 0)
+            slack += int(self.cost[state]) - move[3]
+            taken += 1
+        after = [torch.tensor([number], device=self.cost.device) for number in (state, depth, slack)]
+        after.append(torch.tensor([stack], device=self.cost.device))
+        return taken, after
+
     def end_runaways(self, position: list[Tensor], written: Tensor) -> list[Tensor]:
         """The position from which formulas that repeat themselves, or nest without end, close what is open and end.
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from im2latex.cores import on_each_core
+from im2latex.cores import on_each_core, one_thread
 
 
 @pytest.fixture(params=[1, 3])
@@ -42,4 +42,15 @@ def test_one_item_is_worked_on_where_it_was_asked_for(threads):
 def test_what_work_raises_is_raised_and_the_number_of_threads_is_as_before(threads, count):
     with pytest.raises(ZeroDivisionError):
         on_each_core(lambda item: 1 // item, [0] * count)
+    assert torch.get_num_threads() == threads
+
+
+def test_one_thread_works_alone_and_the_number_of_threads_is_as_before(threads):
+    @one_thread()
+    def fail():
+        assert torch.get_num_threads() == 1
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert torch.get_num_threads() == threads

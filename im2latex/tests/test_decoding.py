@@ -152,6 +152,26 @@ def test_whatever_is_guessed_verified_tokens_are_those_of_greedy_reading(decoder
             assert passes == -(-len(token_ids) // 7) or luck < 1
 
 
+@pytest.mark.parametrize("scripted", [False, True])
+@pytest.mark.parametrize("max_tokens", [12, 60])
+def test_a_walk_ends_where_advancing_by_allowed_tokens_does(decoder, scripted, max_tokens):
+    mask = decoder.mask
+    walk = torch.jit.script(decoder).mask.walk if scripted else mask.walk
+    random = torch.Generator().manual_seed(4)
+    for _ in range(20):
+        position, written, is_allowed = mask.start(1, max_tokens), [], True
+        while is_allowed and EOS not in written:
+            allowed = (~mask.forbidden(position)[0]).nonzero().flatten()
+            choice = allowed if torch.rand(1, generator=random) < 0.95 else torch.arange(len(TOKENIZER))
+            newest = choice[torch.randint(len(choice), (1,), generator=random)]
+            written.append(int(newest))
+            is_allowed = bool(mask.allows(position, newest))
+            position = mask.advance(position, newest) if is_allowed else position
+        taken, found = walk(mask.start(1, max_tokens), torch.tensor(written))
+        assert taken == len(written) - (not is_allowed)
+        assert all(torch.equal(one, other) for one, other in zip(found, position, strict=True))
+
+
 def test_a_model_that_cannot_verify_says_so():
     model = SMALL["cnn_gru"].build(len(TOKENIZER))
     decoder = torch.jit.script(Decoder(model, 9, GRAMMAR).eval())

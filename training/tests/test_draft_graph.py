@@ -1,5 +1,6 @@
 """Guessing ahead changes how long a picture takes, and nothing that is read."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -27,8 +28,16 @@ def build(seed: int) -> Decoder:
     return decoder
 
 
+@pytest.fixture(params=[1, 2])
+def threads(request):
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_with_guesses_a_picture_is_read_as_without(seed):
+def test_with_guesses_a_picture_is_read_as_without(seed, threads):
     decoder = build(seed)
     draft = Draft(draft_graph(decoder))
     for image in IMAGES:
@@ -54,6 +63,24 @@ def test_what_is_guessed_is_nearly_always_right():
             guessed += pencil.guess(token_id, time, 1)
     assert sum(one == other for one, other in zip(wanted, guessed, strict=True)) > 55
     assert len(set(wanted)) > 5
+
+
+def test_one_core_guesses_on_while_another_verifies_unless_there_is_but_one(threads):
+    decoder, meetings = build(2), []
+    draft = Draft(draft_graph(decoder))
+    where = threading.get_ident()
+
+    class Watched(Pencil):
+        def guess(self, token_id: int, time: int, count: int) -> list[int]:
+            meetings.append(threading.get_ident() == where)
+            return super().guess(token_id, time, count)
+
+    with torch.inference_mode(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("im2latex.decoding.draft.Pencil", Watched)
+        portions = list(draft.read(decoder, IMAGES[0]))
+    assert len(portions) > 1
+    assert meetings.count(False) == (len(portions) if threads > 1 else 0)
+    assert torch.get_num_threads() == threads
 
 
 def test_threads_share_a_draft():
@@ -97,5 +124,3 @@ def test_few_pictures_are_read_with_guesses_and_many_together(monkeypatch):
     assert read == []
     guessing.decode([images[0].unsqueeze(0), images[1].unsqueeze(0)])
     assert read == [1, 1]
-
-

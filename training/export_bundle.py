@@ -42,6 +42,9 @@ class ExportConfig:
     """A checkpoint of training/run_experiment.py; its averaged weights are taken."""
     out: str
     """The bundle to write."""
+    also: list[str] = field(default_factory=list)
+    """More checkpoints of the same model: the mean of all weights is exported ("model soup": Wortsman et al. 2022,
+    arXiv 2203.05482). It helps where they went on from the same weights."""
     images: str | None = None
     """Folder of golden pictures to prove it on; None: the validation pictures of the small data set."""
     golden: int = 16
@@ -62,7 +65,7 @@ class ExportConfig:
 
 def export(config: ExportConfig) -> dict[str, Any]:
     """Write the bundle and return its facts; raises BundleError, and writes nothing, when it reads something else."""
-    module = LitModel.load(config.checkpoint)
+    module = load_mean([config.checkpoint, *config.also])
     images = [prepare(open_image(data), module.spec) for data in read_golden(config)]
     out = Path(config.out)
     candidate = out.with_name(out.name + ".candidate")
@@ -82,6 +85,19 @@ def export(config: ExportConfig) -> dict[str, Any]:
     finally:
         candidate.unlink(missing_ok=True)
     return bundle.facts
+
+
+def load_mean(checkpoints: Sequence[str]) -> LitModel:
+    """The model of the first checkpoint with the mean of all their weights; ConfigError if one is of another model."""
+    module, *others = [LitModel.load(checkpoint) for checkpoint in checkpoints]
+    for checkpoint, other in zip(checkpoints[1:], others, strict=True):
+        if (other.model_config, other.tokenizer.vocab) != (module.model_config, module.tokenizer.vocab):
+            raise ConfigError(f"--also {checkpoint}: another model, or other tokens, than {checkpoints[0]}")
+    states = [each.state_dict() for each in (module, *others)]
+    module.load_state_dict(
+        {name: torch.stack([state[name].double() for state in states]).mean(0) for name in states[0]}
+    )  # which rounds to the types of its own
+    return module
 
 
 def read_golden(config: ExportConfig) -> list[bytes]:

@@ -2,6 +2,8 @@
 
 import copy
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,12 +29,16 @@ GRAMMAR = Grammar.of(TOKENIZER.vocab, EOS, PAD)
 SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
 
+def save_checkpoint(path: Path, seed: int = 0, vocab: Sequence[str] = TOKENIZER.vocab) -> LitModel:
+    torch.manual_seed(seed)
+    module = LitModel(SIZES, OptimizerConfig(), list(vocab), SPEC)
+    torch.save({"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}, path)
+    return module
+
+
 @pytest.fixture
 def files(tmp_path):
-    torch.manual_seed(0)
-    module = LitModel(SIZES, OptimizerConfig(), TOKENIZER.vocab, SPEC)
-    checkpoint = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
-    torch.save(checkpoint, tmp_path / "best.ckpt")
+    save_checkpoint(tmp_path / "best.ckpt")
     (tmp_path / "golden").mkdir()
     OFFICIAL.save(tmp_path / "golden" / "a.png")
     OFFICIAL.resize((200, 40)).save(tmp_path / "golden" / "b.png")
@@ -58,11 +64,23 @@ def test_a_checkpoint_becomes_a_bundle_that_reads_pictures(files, capsys):
 
 
 def test_tokens_that_the_grammar_never_writes_are_named(files, capsys):
-    module = LitModel(SIZES, OptimizerConfig(), [*TOKENIZER.vocab, r"\undefined"], SPEC)
-    checkpoint = {"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
-    torch.save(checkpoint, files / "best.ckpt")
+    save_checkpoint(files / "best.ckpt", vocab=[*TOKENIZER.vocab, r"\undefined"])
     assert run(files) == 0
     assert r"does not know them: \undefined" in capsys.readouterr().out
+
+
+def test_of_several_checkpoints_the_mean_is_exported(files):
+    modules = [save_checkpoint(files / name, seed) for seed, name in enumerate(("best.ckpt", "b.ckpt", "c.ckpt"))]
+    assert run(files, "--also", json.dumps([str(files / "b.ckpt"), str(files / "c.ckpt")])) == 0
+    found = dict(load_bundle(files / "model.pt").decoder.named_parameters())
+    wanted = torch.stack([module.model.embedding.weight for module in modules]).mean(0)
+    torch.testing.assert_close(found["model.embedding.weight"], wanted.bfloat16().float())
+
+
+def test_checkpoints_of_another_model_have_no_mean(files, capsys):
+    save_checkpoint(files / "b.ckpt", vocab=[*TOKENIZER.vocab, "new"])
+    assert run(files, "--also", json.dumps([str(files / "b.ckpt")])) == 1
+    assert "b.ckpt: another model, or other tokens" in capsys.readouterr().err
 
 
 def test_scores_are_recorded_without_commands_and_paths(files):

@@ -1,4 +1,4 @@
-"""Tests that need a tool beside Python: skipped with a loud line where it is missing, a failure in CI."""
+"""What all tests share; those that need a tool beside Python are skipped loudly where it is missing, and fail in CI."""
 
 import os
 import shutil
@@ -40,6 +40,17 @@ def pytest_runtest_setup(item):
         if os.environ.get("CI"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
+
+
+@pytest.fixture(params=[1, 3])
+def threads(request):
+    """How many threads PyTorch may use, in this test only."""
+    import torch  # here, since every run of pytest reads this file
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(before)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -8,14 +8,6 @@ import torch
 from im2latex.cores import on_each_core, one_thread
 
 
-@pytest.fixture(params=[1, 3])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("count", [0, 1, 2, 10])
 def test_answers_come_in_order_and_the_number_of_threads_is_as_before(threads, count):
     assert on_each_core(lambda item: 2 * item, range(count)) == [2 * item for item in range(count)]

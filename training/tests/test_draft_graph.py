@@ -28,14 +28,6 @@ def build(seed: int) -> Decoder:
     return decoder
 
 
-@pytest.fixture(params=[1, 2])
-def threads(request):
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_with_guesses_a_picture_is_read_as_without(seed, threads):
     decoder = build(seed)

@@ -19,7 +19,6 @@ from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
 from im2latex.latex.output import to_latex
-from im2latex.precision import has_amx, quicken
 from im2latex.prediction import Alternative, Prediction, ReadToken
 from im2latex.tokenizer import EOS, PAD, UNK
 
@@ -64,14 +63,8 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> "Predictor":
-        """Load a bundle, by default the one that ships; raises BundleError when there is none.
-
-        On a CPU with AMX its encoder multiplies in bfloat16, where that is measured to be faster.
-        """
-        bundle = load_bundle(bundled_model() if path is None else path)
-        if has_amx():
-            quicken(bundle.decoder)
-        return cls(bundle)
+        """Load a bundle, by default the one that ships; raises BundleError when there is none."""
+        return cls(load_bundle(bundled_model() if path is None else path))
 
     @property
     def name(self) -> str:

@@ -36,7 +36,7 @@ class Arm:
     form: Literal["torchscript", "eager", "naive"] = "torchscript"
     """torchscript: as shipped; eager: the same modules in Python; naive: the whole prefix again at every token."""
     precision: Literal["fp32", "mixed", "bf16", "int8"] = "fp32"
-    """mixed: as `Predictor.load` chooses for this processor; bf16: encoder and decoder."""
+    """mixed: the encoder in bfloat16; bf16: encoder and decoder."""
     threads: int = 2
     beam: int = 1
     guesses: bool = True
@@ -147,7 +147,10 @@ def dress(bundle: Bundle, arm: Arm) -> Bundle:
         decoder = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             decoder, {nn.Linear}, dtype=torch.qint8
         )
-    guesses = arm.guesses and arm.form == "torchscript" and arm.precision == "fp32"
+    if arm.precision == "mixed":
+        model: Any = decoder.model
+        model.trunk.to(dtype=torch.bfloat16, memory_format=torch.channels_last)
+    guesses = arm.guesses and arm.form == "torchscript" and arm.precision in ("fp32", "mixed")
     decoder = Casting(decoder) if arm.precision == "bf16" else decoder
     return replace(bundle, decoder=decoder, draft=bundle.draft if guesses else b"")
 
@@ -157,7 +160,7 @@ def measure(arm: Arm, work: Work) -> Measured:
     torch.set_num_threads(arm.threads)
     now = CLOCKS[work.clock]
     shipped = load_bundle(work.bundle or bundled_model())
-    predictor = Predictor.load(work.bundle) if arm.precision == "mixed" else Predictor(dress(shipped, arm))
+    predictor = Predictor(dress(shipped, arm))
     labelled = work.data.open()
     pictures = [labelled.read(place) for place in range(len(labelled.names))]
     predictor.warm_up()

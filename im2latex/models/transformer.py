@@ -27,7 +27,10 @@ class DecoderLayer(nn.Module):
         """All tokens at once, each seeing those before it: hidden (B, T, D), memory (B, heads, S, D / heads)."""
         q, k, v = self._self_qkv(hidden)
         drop = self.dropout if self.training else 0.0
-        attended = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)
+        if self.training and not hidden.is_cuda:
+            attended = attention_in_steps(q, k, v, drop, is_causal=True)
+        else:
+            attended = F.scaled_dot_product_attention(q, k, v, dropout_p=drop, is_causal=True)
         return self._after_self_attention(hidden, attended, memory_k, memory_v)
 
     def step(
@@ -81,7 +84,11 @@ class DecoderLayer(nn.Module):
         self, hidden: Tensor, attended: Tensor, memory_k: Tensor, memory_v: Tensor, padding: Tensor | None = None
     ) -> Tensor:
         hidden = hidden + self._drop(self.self_out(self._join(attended)))
-        seen = F.scaled_dot_product_attention(self._memory_q(hidden), memory_k, memory_v, attn_mask=padding)
+        asking = self._memory_q(hidden)
+        if self.training and not hidden.is_cuda and padding is None:
+            seen = attention_in_steps(asking, memory_k, memory_v, 0.0, is_causal=False)
+        else:
+            seen = F.scaled_dot_product_attention(asking, memory_k, memory_v, attn_mask=padding)
         hidden = hidden + self._drop(self.memory_out(self._join(seen)))
         inner = F.gelu(self.expand(self.feedforward_norm(hidden)))
         return hidden + self._drop(self.contract(inner))
@@ -99,3 +106,16 @@ class DecoderLayer(nn.Module):
     def _join(self, attended: Tensor) -> Tensor:
         batch, heads, length, width = attended.shape
         return attended.transpose(1, 2).reshape(batch, length, heads * width)
+
+
+def attention_in_steps(q: Tensor, k: Tensor, v: Tensor, dropout: float, is_causal: bool) -> Tensor:
+    """`scaled_dot_product_attention` as products and a softmax: on a CPU its gradients take a third of the time.
+
+    q (B, heads, T, D / heads), k and v (B, heads, S, D / heads).
+    """
+    scores = (q * q.shape[3] ** -0.5) @ k.transpose(2, 3)  # (B, heads, T, S)
+    if is_causal:
+        places = torch.arange(scores.shape[3], device=q.device)
+        scores = scores.masked_fill(places > places.unsqueeze(1), float("-inf"))
+    weights = torch.softmax(scores, -1, dtype=scores.dtype)
+    return F.dropout(weights, dropout) @ v

@@ -20,7 +20,7 @@ from im2latex.errors import BundleError, ConfigError
 from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
-from im2latex.models import ResNetTransformer, describe_model
+from im2latex.models import ModelConfig, ResNetTransformer, describe_model
 from im2latex.predictor import Predictor
 from training.command import run_command
 from training.draft_graph import draft_graph
@@ -91,13 +91,18 @@ def load_mean(checkpoints: Sequence[str]) -> LitModel:
     """The model of the first checkpoint with the mean of all their weights; ConfigError if one is of another model."""
     module, *others = [LitModel.load(checkpoint) for checkpoint in checkpoints]
     for checkpoint, other in zip(checkpoints[1:], others, strict=True):
-        if (other.model_config, other.tokenizer.vocab) != (module.model_config, module.tokenizer.vocab):
-            raise ConfigError(f"--also {checkpoint}: another model, or other tokens, than {checkpoints[0]}")
+        if identity(other) != identity(module):
+            raise ConfigError(f"--also {checkpoint}: another model, pixels or tokens than {checkpoints[0]}")
     states = [each.state_dict() for each in (module, *others)]
     module.load_state_dict(
         {name: torch.stack([state[name].double() for state in states]).mean(0) for name in states[0]}
     )  # which rounds to the types of its own
     return module
+
+
+def identity(module: LitModel) -> tuple[ModelConfig, ImageSpec, list[str]]:
+    """What the weights of two models must share before a mean of them says anything."""
+    return module.model_config, module.spec, module.tokenizer.vocab
 
 
 def read_golden(config: ExportConfig) -> list[bytes]:

@@ -14,9 +14,17 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from onnxruntime.capi.onnxruntime_pybind11_state import (
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+    NotImplemented,  # noqa: A004
+)
 from torch import Tensor
 
 from im2latex.cores import one_thread
+from im2latex.errors import BundleError
 from im2latex.tokenizer import BOS, EOS, PAD
 
 FIRST, CHUNK = 8, 24
@@ -30,11 +38,17 @@ class Draft:
     """The graph that `training/draft_graph.py` writes, ready to run; threads may share it."""
 
     def __init__(self, graph: bytes) -> None:
+        """Raises BundleError where the bytes are no such graph."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # a row is too little to share
         options.inter_op_num_threads = 1
-        self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        try:
+            self.session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented) as error:
+            raise BundleError(f"the draft in the bundle is no graph that runs here: {error}; export it anew") from error
         inputs = {each.name: each.shape for each in self.session.get_inputs()}
+        if "past_k0" not in inputs:
+            raise BundleError(f"the draft in the bundle takes {sorted(inputs)}, wanted past_k0, too; export it anew")
         self.layers = sum(name.startswith("memory_k") for name in inputs)
         self.cache = tuple(int(size) for size in inputs["past_k0"])
 

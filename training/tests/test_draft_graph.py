@@ -9,9 +9,11 @@ import torch
 from im2latex.bundle import Bundle, load_bundle, save_bundle
 from im2latex.decoding import Decoder
 from im2latex.decoding.draft import Draft, Pencil, join, read_by_token
+from im2latex.errors import BundleError
 from im2latex.images import ImageSpec, prepare
 from im2latex.models import ResNetTransformerConfig
 from im2latex.predictor import Predictor
+from im2latex.scale import NETWORK
 from im2latex.tests.test_grammar import GRAMMAR, TOKENIZER
 from im2latex.tests.test_images import OFFICIAL
 from im2latex.tokenizer import EOS
@@ -40,6 +42,12 @@ def test_with_guesses_a_picture_is_read_as_without(seed, threads):
         assert found[0] == by_token[0] == token_ids
         assert found[1] == pytest.approx(log_probs, abs=1e-4)
         assert token_ids[-1] == EOS
+
+
+@pytest.mark.parametrize("graph", [b"no graph", b"", NETWORK.read_bytes()])
+def test_what_is_no_draft_is_refused_with_the_cure(graph):
+    with pytest.raises(BundleError, match="export it anew"):
+        Draft(graph)
 
 
 def test_what_is_guessed_is_nearly_always_right():

@@ -29,9 +29,11 @@ GRAMMAR = Grammar.of(TOKENIZER.vocab, EOS, PAD)
 SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
 
-def save_checkpoint(path: Path, seed: int = 0, vocab: Sequence[str] = TOKENIZER.vocab) -> LitModel:
+def save_checkpoint(
+    path: Path, seed: int = 0, vocab: Sequence[str] = TOKENIZER.vocab, spec: ImageSpec = SPEC
+) -> LitModel:
     torch.manual_seed(seed)
-    module = LitModel(SIZES, OptimizerConfig(), list(vocab), SPEC)
+    module = LitModel(SIZES, OptimizerConfig(), list(vocab), spec)
     torch.save({"hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}, path)
     return module
 
@@ -77,10 +79,11 @@ def test_of_several_checkpoints_the_mean_is_exported(files):
     torch.testing.assert_close(found["model.embedding.weight"], wanted.bfloat16().float())
 
 
-def test_checkpoints_of_another_model_have_no_mean(files, capsys):
-    save_checkpoint(files / "b.ckpt", vocab=[*TOKENIZER.vocab, "new"])
+@pytest.mark.parametrize("other", [{"vocab": [*TOKENIZER.vocab, "new"]}, {"spec": ImageSpec(margin=9)}])
+def test_checkpoints_of_another_model_have_no_mean(files, capsys, other):
+    save_checkpoint(files / "b.ckpt", **other)
     assert run(files, "--also", json.dumps([str(files / "b.ckpt")])) == 1
-    assert "b.ckpt: another model, or other tokens" in capsys.readouterr().err
+    assert "b.ckpt: another model, pixels or tokens" in capsys.readouterr().err
 
 
 def test_scores_are_recorded_without_commands_and_paths(files):

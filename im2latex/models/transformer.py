@@ -109,7 +109,7 @@ class DecoderLayer(nn.Module):
 
 
 def attention_in_steps(q: Tensor, k: Tensor, v: Tensor, dropout: float, is_causal: bool) -> Tensor:
-    """`scaled_dot_product_attention` as products and a softmax: on a CPU its gradients take a third of the time.
+    """`scaled_dot_product_attention` as products and a softmax: a CPU computes its gradients sooner (docs/experiments.md).
 
     q (B, heads, T, D / heads), k and v (B, heads, S, D / heads).
     """

@@ -75,6 +75,13 @@ def test_a_layer_tells_the_very_weights_that_it_reads_the_memory_with():
     torch.testing.assert_close(weights, after - layer(hidden, keys, torch.zeros_like(values)))
 
 
+def test_a_layer_gives_in_training_what_it_gives_in_use():
+    torch.manual_seed(0)
+    layer, hidden, memory = DecoderLayer(16, 2, 32, dropout=0.0), torch.randn(3, 7, 16), torch.randn(3, 11, 16)
+    memory_k, memory_v = layer.project_memory(memory)
+    torch.testing.assert_close(layer.train()(hidden, memory_k, memory_v), layer.eval()(hidden, memory_k, memory_v))
+
+
 def test_the_decoder_explains_what_it_has_read_scripted_or_not(model, images):
     decoder = Decoder(model, SMALL.max_tokens, FREE).eval()
     token_ids, _ = decoder(images)

@@ -109,7 +109,7 @@ class DecoderLayer(nn.Module):
 
 
 def attention_in_steps(q: Tensor, k: Tensor, v: Tensor, dropout: float, is_causal: bool) -> Tensor:
-    """`scaled_dot_product_attention` as products and a softmax: a CPU computes its gradients sooner (docs/experiments.md).
+    """`scaled_dot_product_attention` as products and a softmax: sooner to learn through on a CPU (docs/experiments.md).
 
     q (B, heads, T, D / heads), k and v (B, heads, S, D / heads).
     """

@@ -32,7 +32,10 @@ class OptimizerConfig:
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
-    """An optimizer over all parameters; biases, norms and embeddings are neither decayed nor orthogonalised."""
+    """An optimizer over all parameters; biases, norms and embeddings are neither decayed nor orthogonalised.
+
+    AdamW is not fused: Lightning clips no gradients of a fused optimizer in bf16.
+    """
     matrices = [
         p for n, p in model.named_parameters() if p.requires_grad and p.ndim >= 2 and "embedding" not in n
     ]
@@ -44,7 +47,7 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98), fused=True)
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
 
 
 def warmup_cosine(config: OptimizerConfig, total_steps: int) -> Callable[[int], float]:

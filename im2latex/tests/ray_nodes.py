@@ -38,17 +38,20 @@ def start_cluster(environment: dict[str, str], logs: Path, cores: list[int]) -> 
 
 @contextmanager
 def start_node(environment: dict[str, str], log: Path, cores: int, *flags: str) -> Iterator[None]:
-    """A node that is up, until the end."""
+    """A node that is up, until the end; started again where Ray gave up on it after its 30 s, on a busy machine."""
     command = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--disable-usage-stats"]
     command += [f"--num-cpus={cores}", "--object-store-memory=100000000"]
     command += ["--min-worker-port=0", "--max-worker-port=0"]
     command += [f"--{agent}-port={port}" for agent, port in zip(AGENTS, free_ports(len(AGENTS)), strict=True)]
-    with log.open("w") as output:
-        node = subprocess.Popen([*command, *flags], stdout=output, stderr=output, env=environment)
-    try:
-        while "Ray runtime started" not in log.read_text():
-            assert node.poll() is None, log.read_text()
+    for patience in (2, 1, 0):
+        with log.open("w") as output:
+            node = subprocess.Popen([*command, *flags], stdout=output, stderr=output, env=environment)
+        while node.poll() is None and "Ray runtime started" not in log.read_text():
             time.sleep(0.2)
+        if node.poll() is None or not patience or "timed out during startup" not in log.read_text():
+            break
+    try:
+        assert node.poll() is None, log.read_text()
         yield
     finally:
         node.terminate()

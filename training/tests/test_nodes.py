@@ -26,7 +26,7 @@ FORGOTTEN = 20
 """Seconds after which torchrun takes a node that is not heard of for dead: three signs of life are missing by then."""
 STEPS = "--trainer.max_steps=10"
 EXACT = [
-    *("--model.dropout=0", "--data.augment=false", "--optimizer.name=adamw", STEPS),
+    *("--model.dropout=0", "--data.augment=false", "--optimizer.name=adamw", "--trainer.precision=32-true", STEPS),
     *("--data.stream=true", "--data.streaming.lanes=2", "--data.streaming.window=20"),
 ]
 
@@ -116,11 +116,12 @@ def test_a_node_that_dies_and_comes_back_goes_on_from_the_last_checkpoint(data, 
 @pytest.mark.skipif(not is_root(), reason="hosts with networks of their own are made by root")
 def test_a_slurm_job_that_is_requeued_goes_on_from_the_last_checkpoint(data, one, tmp_path):
     log, last = tmp_path / "job.log", tmp_path / "run" / "last.ckpt"
-    here = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", f"--chdir={SCRIPT.parents[1]}", f"--output={log}")
+    here = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", "--export=ALL,OMP_NUM_THREADS=1")
+    places = (f"--chdir={SCRIPT.parents[1]}", f"--output={log}")
     recipe = str(SCRIPT.with_name("train.slurm"))
     with slurm_nodes() as nodes:
         experiment = (*TINY, *EXACT, f"--data.path={data}", f"--out={tmp_path}", "--name=run")
-        job = nodes.ask("sbatch", "--parsable", *here, recipe, *experiment)
+        job = nodes.ask("sbatch", "--parsable", *here, *places, recipe, *experiment)
         while not last.exists():
             nodes.wait_for(job, "RUNNING")
         reached = weights(tmp_path)["step"]

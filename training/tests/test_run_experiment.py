@@ -76,13 +76,19 @@ def test_a_killed_run_goes_on_exactly_where_it_stopped(data, tmp_path):
 
 def test_two_ranks_learn_what_one_learns_from_the_same_global_batch(data, tmp_path):
     exact = ["--model.dropout=0", "--data.augment=false", "--trainer.max_steps=3", "--optimizer.name=adamw"]
+    exact.append("--trainer.precision=32-true")
     output = finish(start(data, tmp_path / "two", *exact, "--trainer.devices=2"))
-    finish(start(data, tmp_path / "one", *exact, "--trainer.accumulate_grad_batches=2"))
+    finish(start(data, tmp_path / "one", *exact, "--trainer.accumulate_grad_batches=2", OMP_NUM_THREADS="1"))
     two, one = weights(tmp_path / "two"), weights(tmp_path / "one")
     assert two["step"] == one["step"] == 3
     assert output.count("checkpoint:") == 1
     for name, _ in LitModel.load(tmp_path / "one" / "run" / "last.ckpt").named_parameters():
         torch.testing.assert_close(two[name], one[name], atol=2e-5, rtol=1e-3)
+
+
+def test_adamw_learns_in_bfloat16(data, tmp_path):
+    finish(start(data, tmp_path, "--trainer.max_steps=2", "--optimizer.name=adamw", "--trainer.precision=bf16-mixed"))
+    assert weights(tmp_path)["step"] == 2
 
 
 def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration(data, tmp_path):

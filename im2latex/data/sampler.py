@@ -1,5 +1,6 @@
 """BucketBatchSampler: which samples share a batch, in which order, on which rank."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -156,8 +157,14 @@ def fill_buckets(
     found: dict[Padding, Batch] = defaultdict(list)
     for index, ((height, width), length) in enumerate(zip(sizes.tolist(), lengths.tolist(), strict=True)):
         found[round_up(height, multiple), round_up(width, multiple), round_up(length)].append(index)
+    ranked = sorted(found, key=lambda padding: (_area(padding), padding))
+    areas = [_area(padding) for padding in ranked]
     for padding in sorted(found, key=_area):
-        if len(found[padding]) < RARE and (larger := _find_larger(padding, found)):
+        if len(found[padding]) >= RARE:
+            continue
+        affordable = slice(bisect_left(areas, _area(padding)), bisect_right(areas, JOINING_COSTS * _area(padding)))
+        larger = next((other for other in ranked[affordable] if other in found and _holds(other, padding)), None)
+        if larger:
             found[larger] += found.pop(padding)
     return [(np.array(found[padding]), _room(padding, budget)) for padding in sorted(found)]
 
@@ -171,16 +178,8 @@ def shuffle_batches(buckets: Iterable[Bucket], generator: np.random.Generator) -
     return [batches[place] for place in generator.permutation(len(batches))]
 
 
-def _find_larger(padding: Padding, found: dict[Padding, Batch]) -> Padding | None:
-    """The smallest other padding that holds this one without costing much more."""
-    larger = [
-        other
-        for other in found
-        if other != padding
-        and all(theirs >= ours for theirs, ours in zip(other, padding, strict=True))
-        and _area(other) <= JOINING_COSTS * _area(padding)
-    ]
-    return min(larger, key=lambda other: (_area(other), other), default=None)
+def _holds(larger: Padding, smaller: Padding) -> bool:
+    return larger != smaller and all(theirs >= ours for theirs, ours in zip(larger, smaller, strict=True))
 
 
 def _area(padding: Padding) -> int:

@@ -21,6 +21,7 @@ from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, Penalises, describe_model, read_model
+from im2latex.models.tied import tied
 from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
 from im2latex.tokenizer import EOS, PAD, Tokenizer
 
@@ -122,7 +123,8 @@ class LitModel(lightning.LightningModule):
         torch.manual_seed((self.seed * 1_000_003 + step) * 1_009 + self.global_rank)
 
     def training_step(self, batch: FormulaBatch, batch_idx: int) -> Tensor:
-        loss = self.teacher_forced_loss(batch.images, batch.token_ids, self.optimizer_config.label_smoothing)
+        with tied(self.model):
+            loss = self.teacher_forced_loss(batch.images, batch.token_ids, self.optimizer_config.label_smoothing)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.images))
         return loss
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from im2latex.models.attention import AdditiveAttention, mean_cell, padding_scores
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel
+from im2latex.models.tied import TiedLSTMCell
 
 LAYERS = ((False, (2, 2)), (False, (2, 2)), (True, (1, 1)), (False, (1, 2)), (True, (2, 1)), (True, (1, 1)))
 """Of each convolution: is it normalised, height and width of the pooling after it; so a cell is 8 x 8 pixels."""
@@ -53,7 +54,7 @@ class CnnLstm(RecurrentModel):
         self.row_embedding = nn.Embedding(MAX_ROWS, 4 * config.row_units)  # hidden and cell, both ways
         self.row_encoder = nn.LSTM(config.widths[-1], config.row_units, batch_first=True, bidirectional=True)
         self.initial = nn.Linear(cells, 3 * config.units)  # hidden, cell, output fed back
-        self.lstm: Any = nn.LSTMCell(config.embedding + config.units, config.units)
+        self.lstm: Any = TiedLSTMCell(config.embedding + config.units, config.units)
         self.attention: Any = AdditiveAttention(cells, config.units, config.attention)
         self.combine = nn.Linear(config.units + cells, config.units, bias=False)
         self.output = nn.Linear(config.units, vocab_size)

@@ -18,6 +18,7 @@ from im2latex.models.attention import mean_cell, padding_scores, weighted_mean
 from im2latex.models.positions import positions_2d
 from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel
+from im2latex.models.tied import TiedLSTMCell
 from im2latex.tokenizer import EOS, PAD
 
 
@@ -77,7 +78,7 @@ class I2L(RecurrentModel):
         self.initial_hidden = nn.Linear(cells, config.initial)
         self.initial_state = nn.Linear(config.initial, 2 * config.layers * config.units)
         inputs = [config.embedding + cells] + [config.units] * (config.layers - 1)
-        self.stack: Any = nn.ModuleList(nn.LSTMCell(size, config.units) for size in inputs)
+        self.stack: Any = nn.ModuleList(TiedLSTMCell(size, config.units) for size in inputs)
         self.deep: Any = nn.Sequential(
             *(nn.Linear(config.embedding + config.units + cells, config.deep), nn.Tanh()),
             *(nn.Linear(config.deep, config.deep), nn.Tanh()),

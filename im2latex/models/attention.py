@@ -5,7 +5,11 @@ from torch import Tensor, nn
 
 
 class AdditiveAttention(nn.Module):
-    """Soft attention (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.1.2)."""
+    """Soft attention (Bahdanau et al. 2015, arXiv 1409.0473, appendix A.1.2).
+
+    tanh x is 2 sigmoid(2 x) - 1, and the 1 adds the same to the score of every cell: the weights are those of tanh. A
+    processor computes the sigmoid of bfloat16 in a third of the time.
+    """
 
     def __init__(self, memory_channels: int, query_channels: int, units: int) -> None:
         super().__init__()
@@ -14,8 +18,8 @@ class AdditiveAttention(nn.Module):
         self.score = nn.Linear(units, 1, bias=False)
 
     def project_memory(self, memory: Tensor) -> Tensor:
-        """Keys (B, S, units) of the memory (B, S, D): done once a picture, not once a token."""
-        keys: Tensor = self.of_memory(memory)
+        """Keys (B, S, units) of the memory (B, S, D), twofold: done once a picture, not once a token."""
+        keys: Tensor = 2 * self.of_memory(memory)
         return keys
 
     def forward(self, query: Tensor, keys: Tensor, memory: Tensor, padding: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,8 +27,8 @@ class AdditiveAttention(nn.Module):
 
         `padding` is what `padding_scores` gave for the memory.
         """
-        mixed = torch.tanh(keys + self.of_query(query).unsqueeze(1))  # (B, S, units)
-        weights = (self.score(mixed).squeeze(2) + padding).softmax(-1)
+        mixed = torch.sigmoid(keys + 2 * self.of_query(query).unsqueeze(1))  # (B, S, units)
+        weights = (2 * self.score(mixed).squeeze(2) + padding).softmax(-1)
         return weighted_mean(weights, memory), weights
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -41,7 +42,7 @@ def tied(model: nn.Module) -> Iterator[None]:
     cells = [part for part in model.modules() if isinstance(part, TiedLSTMCell)] if torch.is_grad_enabled() else []
     for cell in cells:
         products = TiedProduct(cell.weight_ih), TiedProduct(cell.weight_hh)
-        cell.products = (*products, (cell.bias_ih + cell.bias_hh).to(products[0].weight.dtype))
+        cell.products = (*products, (cell.bias_ih + cell.bias_hh).to(products[0].steps.weight.dtype))
     try:
         yield
     finally:
@@ -59,44 +60,50 @@ class TiedProduct:
     def __init__(self, weight: Tensor) -> None:
         device = weight.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
-        self.weight = weight.detach().to(dtype)
-        self.inputs: list[Tensor] = []
-        self.gradients: dict[int, Tensor] = {}
-        self.anchor: Tensor = _Gather.apply(weight, self)
+        self.steps = _Steps(weight.detach().to(dtype))
+        self.anchor: Tensor = _Gather.apply(weight, self.steps)
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """(B, I) to (B, O)."""
-        product: Tensor = _Step.apply(inputs, self.anchor, self)
+        product: Tensor = _Step.apply(inputs, self.anchor, self.steps)
         return product
+
+
+@dataclass
+class _Steps:
+    """What the graph keeps of a product; nothing here may lead back to the graph, or neither would ever be freed."""
+
+    weight: Tensor
+    inputs: list[Tensor] = field(default_factory=list)
+    gradients: dict[int, Tensor] = field(default_factory=dict)
+    """Of the outputs, by the number of the step; a step that no loss depends on has none."""
 
 
 class _Gather(torch.autograd.Function):
     """Every step depends on it, so the way back comes here last."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, product: TiedProduct) -> Tensor:
-        ctx.product, ctx.dtype = product, weight.dtype
+    def forward(ctx: Any, weight: Tensor, steps: _Steps) -> Tensor:
+        ctx.steps, ctx.dtype = steps, weight.dtype
         return weight.new_zeros(())
 
     @staticmethod
     def backward(ctx: Any, *_: Tensor) -> tuple[Tensor, None]:
-        product: TiedProduct = ctx.product
-        steps = sorted(product.gradients)
-        gradients = torch.cat([product.gradients[step] for step in steps])
-        inputs = torch.cat([product.inputs[step] for step in steps])
+        numbers = sorted(ctx.steps.gradients)
+        gradients = torch.cat([ctx.steps.gradients[number] for number in numbers])
+        inputs = torch.cat([ctx.steps.inputs[number] for number in numbers])
         return (gradients.T @ inputs).to(ctx.dtype), None
 
 
 class _Step(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, inputs: Tensor, anchor: Tensor, product: TiedProduct) -> Tensor:
-        ctx.product, ctx.step, ctx.dtype = product, len(product.inputs), inputs.dtype
-        product.inputs.append(inputs.to(product.weight.dtype))
-        return product.inputs[-1] @ product.weight.T
+    def forward(ctx: Any, inputs: Tensor, anchor: Tensor, steps: _Steps) -> Tensor:
+        ctx.steps, ctx.number, ctx.dtype = steps, len(steps.inputs), inputs.dtype
+        steps.inputs.append(inputs.detach().to(steps.weight.dtype))
+        return steps.inputs[-1] @ steps.weight.T
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
-        product: TiedProduct = ctx.product
-        gradient = gradients[0].to(product.weight.dtype)
-        product.gradients[ctx.step] = gradient
-        return (gradient @ product.weight).to(ctx.dtype), gradient.new_zeros(()), None
+        gradient = gradients[0].to(ctx.steps.weight.dtype)
+        ctx.steps.gradients[ctx.number] = gradient
+        return (gradient @ ctx.steps.weight).to(ctx.dtype), gradient.new_zeros(()), None

@@ -1,5 +1,8 @@
 """Promises of TiedLSTMCell: the values and the gradients of nn.LSTMCell, tied or not, also where steps are left out."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -46,6 +49,20 @@ def test_cells_that_are_not_tied_any_more_compute_as_before():
     assert torch.equal(unroll(cell, inputs, STEPS), before)
     with torch.no_grad(), tied(cell):
         assert cell.products is None
+
+
+@pytest.mark.parametrize("learns", [True, False])
+def test_nothing_of_a_formula_is_kept_when_it_is_done(learns):
+    cell = TiedLSTMCell(INPUTS, UNITS)
+    with tied(cell):
+        loss = unroll(cell, torch.randn(STEPS, BATCH, INPUTS), STEPS)
+        kept = [weakref.ref(product.steps) for product in cell.products[:2]]
+    if learns:
+        loss.backward()
+    assert all(each() is not None for each in kept)
+    del loss
+    gc.collect()
+    assert all(each() is None for each in kept)
 
 
 def test_bfloat16_gives_gradients_of_the_weights_own_precision():

@@ -162,6 +162,7 @@ def fill_buckets(
     for padding in sorted(found, key=_area):
         if len(found[padding]) >= RARE:
             continue
+        # the smallest other padding that holds this one without costing much more
         affordable = slice(bisect_left(areas, _area(padding)), bisect_right(areas, JOINING_COSTS * _area(padding)))
         larger = next((other for other in ranked[affordable] if other in found and _holds(other, padding)), None)
         if larger:
@@ -179,6 +180,7 @@ def shuffle_batches(buckets: Iterable[Bucket], generator: np.random.Generator) -
 
 
 def _holds(larger: Padding, smaller: Padding) -> bool:
+    """Whether samples of the smaller padding could be padded to the larger, another one."""
     return larger != smaller and all(theirs >= ours for theirs, ours in zip(larger, smaller, strict=True))
 
 

@@ -46,16 +46,17 @@ def start_node(environment: dict[str, str], log: Path, cores: int, *flags: str) 
     for patience in (2, 1, 0):
         with log.open("w") as output:
             node = subprocess.Popen([*command, *flags], stdout=output, stderr=output, env=environment)
-        while node.poll() is None and "Ray runtime started" not in log.read_text():
-            time.sleep(0.2)
-        if node.poll() is None or not patience or "timed out during startup" not in log.read_text():
-            break
-    try:
-        assert node.poll() is None, log.read_text()
-        yield
-    finally:
-        node.terminate()
-        node.wait(120)
+        try:
+            while node.poll() is None and "Ray runtime started" not in log.read_text():
+                time.sleep(0.2)
+            if node.poll() is not None and patience and "timed out during startup" in log.read_text():
+                continue
+            assert node.poll() is None, log.read_text()
+            yield
+            return
+        finally:
+            node.terminate()
+            node.wait(120)
 
 
 def free_ports(count: int) -> list[int]:

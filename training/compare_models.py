@@ -53,6 +53,8 @@ class CompareConfig:
     table_only: bool = False
     more: list[str] = field(default_factory=list)
     """More flags for every training."""
+    score: list[str] = field(default_factory=list)
+    """More flags for every evaluation."""
 
 
 def compare(config: CompareConfig) -> str:
@@ -73,7 +75,7 @@ def plan(config: CompareConfig, name: str) -> list[tuple[Path, list[str]]]:
     if (folder / "last.ckpt").exists():  # interrupted, or at its end: then there is nothing left to learn
         train.append(f"--resume={folder / 'last.ckpt'}")
     export = [f"--checkpoint={folder / 'best.ckpt'}", f"--out={folder / 'bundle.pt'}", f"--name={name}"]
-    score = [f"--bundle={folder / 'bundle.pt'}", f"--data={config.labelled}", f"--out={folder}"]
+    score = [f"--bundle={folder / 'bundle.pt'}", f"--data={config.labelled}", f"--out={folder}", *config.score]
     return [
         (folder / "bundle.pt", ["training/run_experiment.py", *train]),
         (folder / "bundle.pt", ["training/export_bundle.py", *export, "--max_megabytes=200"]),

@@ -1,10 +1,13 @@
 """Pictures with the formulas they show: a folder or zip with a table of labels, or a packed data set."""
 
+import io
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from PIL import Image
 
 from im2latex.data.packed import read_packed
 from im2latex.errors import ConfigError, DataError, FormulaError
@@ -36,11 +39,18 @@ class LabelledSet:
     """canonical: labels are brought to the normal form first; as_is: they are in it, tokens separated by spaces."""
     limit: int | None = None
     """Only so many pictures, from the first on."""
+    max_height: int | None = None
+    """Only pictures that are no higher, in px, as a model may have learned from no others."""
+    max_width: int | None = None
+    """Only pictures that are no wider."""
     name: str | None = None
     """What the set is called; None: the folder it lies in."""
 
     def open(self) -> LabelledPictures:
-        """The pictures, the first `limit` of them; ConfigError unless one source is named."""
+        """The pictures that are small enough, the first `limit` of them; ConfigError unless one source is named.
+
+        DataError where none is left. What is no picture counts as small: to read it is the model's failure.
+        """
         if self.limit is not None and self.limit < 1:
             raise ConfigError(f"--limit {self.limit}, wanted at least 1")
         if self.data is not None and self.images is None and self.labels is None:
@@ -49,7 +59,26 @@ class LabelledSet:
             pictures = open_labelled(Path(self.images), Path(self.labels), self.label_column)
         else:
             raise ConfigError("name --images and --labels, or --data, and not both")
-        return LabelledPictures(pictures.names[: self.limit], pictures.formulas[: self.limit], pictures.read)
+        places: Sequence[int] = range(len(pictures.names))
+        if self.max_height is not None or self.max_width is not None:
+            places = [place for place in places if self._fits(pictures.read(place))]
+            if not places:
+                size = f"{self.max_height or 'any'} x {self.max_width or 'any'} px"
+                raise DataError(f"none of the {len(pictures.names)} pictures is within {size} (height x width)")
+        chosen = places[: self.limit]
+        names, formulas = pictures.names, pictures.formulas
+        return LabelledPictures(
+            [names[place] for place in chosen],
+            [formulas[place] for place in chosen],
+            lambda place: pictures.read(chosen[place]),
+        )
+
+    def _fits(self, data: bytes) -> bool:
+        try:
+            width, height = Image.open(io.BytesIO(data)).size
+        except (OSError, Image.DecompressionBombError):
+            return True
+        return height <= (self.max_height or height) and width <= (self.max_width or width)
 
     @property
     def title(self) -> str:

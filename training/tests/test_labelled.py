@@ -1,12 +1,15 @@
 """Labels find their pictures in a folder, a zip or a packed set, and what is missing is named."""
 
+import io
 import zipfile
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from im2latex.errors import DataError
 from im2latex.tests.packed_sets import make_packed_set
-from training.labelled import open_labelled, open_packed
+from training.labelled import LabelledSet, open_labelled, open_packed
 
 
 @pytest.fixture
@@ -76,3 +79,49 @@ def test_a_packed_set_is_read_row_by_row(tmp_path):
     assert list(pictures.names) == ["0", "1", "2", "3", "4"]
     assert pictures.formulas[4].endswith("n4")
     assert pictures.read(4).startswith(b"\x89PNG")
+
+
+def _picture(width, height):
+    file = io.BytesIO()
+    Image.new("L", (width, height), 255).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def sizes(tmp_path):
+    """Flags that name pictures of 30 x 10, 20 x 40 and 90 x 20 px, and one file that is no picture."""
+    folder = tmp_path / "sizes"
+    folder.mkdir()
+    contents = {"flat": _picture(30, 10), "high": _picture(20, 40), "wide": _picture(90, 20), "none": b"no picture"}
+    for name, content in contents.items():
+        (folder / f"{name}.png").write_bytes(content)
+    (folder / "labels.tsv").write_text("".join(f"{name}.png\t{name}\n" for name in contents), encoding="utf-8")
+    return {"images": str(folder), "labels": str(folder / "labels.tsv")}
+
+
+@pytest.mark.parametrize(
+    ("limits", "left"),
+    [
+        ({}, ["flat", "high", "wide", "none"]),
+        ({"max_height": 20}, ["flat", "wide", "none"]),
+        ({"max_width": 30}, ["flat", "high", "none"]),
+        ({"max_height": 20, "max_width": 50}, ["flat", "none"]),
+        ({"max_height": 20, "limit": 2}, ["flat", "wide"]),
+    ],
+)
+def test_pictures_may_be_left_out_by_their_size(sizes, limits, left):
+    pictures = LabelledSet(**sizes, **limits).open()
+    assert list(pictures.formulas) == left
+    assert list(pictures.names) == [f"{name}.png" for name in left]
+    for place, name in enumerate(left):
+        assert pictures.read(place) == _read(sizes, name)
+
+
+def _read(sizes, name):
+    return (Path(sizes["images"]) / f"{name}.png").read_bytes()
+
+
+def test_a_size_that_no_picture_has_is_named(tmp_path):
+    packed = make_packed_set(tmp_path / "set", samples=3)
+    with pytest.raises(DataError, match=r"none of the 3 pictures is within any x 1 px \(height x width\)"):
+        LabelledSet(data=str(packed), max_width=1).open()

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 
 import pytorch_lightning as lightning
 import torch
@@ -65,10 +64,3 @@ class LitSymbols(lightning.LightningModule):
         optimizer = build_optimizer(self.net, config)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, config.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def read_all(module: LitSymbols, batches: Any) -> tuple[Tensor, Tensor]:
-    """Logits (N, classes) and labels (N,) of all batches."""
-    with torch.inference_mode():
-        pairs = [(module(images), labels) for images, labels in batches]
-    return torch.cat([logits for logits, _ in pairs]), torch.cat([labels for _, labels in pairs])

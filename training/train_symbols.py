@@ -13,18 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
-import torch
-import torch.nn.functional as F
 from pytorch_lightning.callbacks import EMAWeightAveraging, LambdaCallback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
-from torch import Tensor
 from torch.utils.data import DataLoader
 
-from im2latex.bundle import save_symbols
 from im2latex.data.symbol_augment import SymbolAugmentConfig
 from im2latex.data.symbols import (
     BatchNumbers,
-    SymbolBatch,
     SymbolSet,
     TrainingBatches,
     ValidationBatches,
@@ -32,12 +27,12 @@ from im2latex.data.symbols import (
     drop_empty_classes,
     read_symbols,
 )
-from im2latex.models.symbol_cnn import NetName, SymbolClassifier
+from im2latex.models.symbol_cnn import NetName
 from im2latex.optimizers import OptimizerConfig
 from training.command import run_command
-from training.lit_symbols import LitSymbols, read_all
-from training.provenance import current_command, current_commit
-from training.symbol_pictures import draw_confusions, draw_curves, draw_samples
+from training.lit_symbols import LitSymbols
+from training.symbol_pictures import draw_curves
+from training.symbol_scores import score_net, tell
 
 BINARY = ("dense_binary", "cnn_binary")
 
@@ -140,51 +135,15 @@ def _count_on(numbers: BatchNumbers, trainer: lightning.Trainer) -> None:
 
 
 def score(config: SymbolTraining, folder: Path, val: SymbolSet) -> dict[str, Any]:
-    """Accuracy of the averaged weights on the validation symbols; writes scores.json, pictures and the bundle."""
+    """What the averaged weights reach on the validation symbols; writes scores.json, pictures and the bundle."""
     module = LitSymbols.load(folder / "last.ckpt")
-    batches: list[SymbolBatch] = [ValidationBatches(val, 500)[k] for k in range(-(-len(val) // 500))]
-    logits, labels = read_all(module, batches)
-    temperature = fit_temperature(logits, labels)
-    probabilities = torch.softmax(logits / temperature, dim=1)
-    scores: dict[str, Any] = {
-        "net": config.net,
-        "symbols": len(val),
-        "classes": len(val.classes),
-        "parameters": sum(weight.numel() for weight in module.net.parameters()),
-        "accuracy": accuracy(probabilities, labels, among=1),
-        "accuracy_among_six": accuracy(probabilities, labels, among=6),
-        "temperature": temperature,
-        "commit": current_commit(),
-    }
-    (folder / "scores.json").write_text(json.dumps({**scores, "command": current_command()}, indent=2))
+    scores = score_net(module.net, config.net, val, folder, writes_bundle=config.net not in BINARY)
     draw_curves(folder, folder / "curves.png")
-    draw_samples(val, probabilities, folder / "samples.png")
-    draw_confusions(val, probabilities, folder / "confusions.png")
-    if config.net not in BINARY:
-        facts = {key: value for key, value in scores.items() if key not in ("classes", "parameters")}
-        save_symbols(folder / "bundle.pt", SymbolClassifier(module.net, temperature), val.classes, facts)
     return scores
 
 
-def accuracy(probabilities: Tensor, labels: Tensor, among: int) -> float:
-    """Percent of the symbols whose class is among so many most probable ones."""
-    among = min(among, probabilities.shape[1])
-    right = (probabilities.topk(among, dim=1).indices == labels.unsqueeze(1)).any(1)
-    return round(100 * float(right.float().mean()), 2)
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """What logits must be divided by for the most probable truth, by steps of 5 % from 0.3 to 3."""
-    candidates = [round(0.3 * 1.05**step, 3) for step in range(48)]
-    return min(candidates, key=lambda temperature: float(F.cross_entropy(logits / temperature, labels)))
-
-
 def _run(config: SymbolTraining) -> str:
-    scores = run(config)
-    return (
-        f"{config.out}: {config.net}, {scores['parameters']} parameters, {scores['accuracy']:.2f} % of "
-        f"{scores['symbols']} validation symbols right, {scores['accuracy_among_six']:.2f} % among six guesses"
-    )
+    return tell(run(config), config.out)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -96,14 +96,18 @@ def drop_empty_classes(train: SymbolSet, val: SymbolSet) -> tuple[SymbolSet, Sym
     """Both sets without the classes that have nothing to learn from, and without the symbols of those."""
     if train.classes != val.classes:
         raise DataError(f"train has {len(train.classes)} classes, val {len(val.classes)}: wanted the same")
-    learned = torch.bincount(train.labels, minlength=len(train.classes)) > 0
-    number = learned.cumsum(0) - 1
-    classes = tuple(name for name, is_learned in zip(train.classes, learned.tolist(), strict=True) if is_learned)
-    kept = learned[val.labels]
-    return (
-        SymbolSet(train.squares, number[train.labels], classes),
-        SymbolSet(val.squares[kept], number[val.labels[kept]], classes),
-    )
+    counts = torch.bincount(train.labels, minlength=len(train.classes)).tolist()
+    classes = tuple(name for name, count in zip(train.classes, counts, strict=True) if count)
+    return keep_classes(train, classes), keep_classes(val, classes)
+
+
+def keep_classes(symbols: SymbolSet, classes: tuple[str, ...]) -> SymbolSet:
+    """The symbols of these classes, which then are their only ones; DataError where one is not in the set."""
+    if missing := sorted(set(classes) - set(symbols.classes)):
+        raise DataError(f"{len(missing)} of {len(classes)} classes are not in the set, the first is {missing[0]}")
+    number = torch.tensor([classes.index(name) if name in classes else -1 for name in symbols.classes])[symbols.labels]
+    kept = number >= 0
+    return SymbolSet(symbols.squares[kept], number[kept], classes)
 
 
 class TrainingBatches(Dataset[SymbolBatch]):

@@ -91,13 +91,15 @@ class ResidualBlock(nn.Module):
 
 
 class SymbolClassifier(nn.Module):
-    """What ships: a network whose logits are divided by a temperature, so that its probabilities are honest."""
+    """What ships: a network whose logits are divided by a temperature and shifted, so that its confidence is honest."""
 
-    def __init__(self, net: nn.Module, temperature: float) -> None:
+    def __init__(self, net: nn.Module, temperature: float, shifts: Tensor) -> None:
+        """`shifts` (classes,), nats: how much likelier each class is than it was in training."""
         super().__init__()
         self.net = net
         self.temperature = temperature
+        self.register_buffer("shifts", shifts)
 
     def forward(self, images: Tensor) -> Tensor:
         """Probabilities (B, classes) of images (B, 1, SIDE, SIDE)."""
-        return torch.softmax(self.net(images) / self.temperature, dim=1)
+        return torch.softmax(self.net(images) / self.temperature + self.shifts, dim=1)

@@ -12,9 +12,11 @@ from im2latex.data.symbols import read_symbols
 from im2latex.errors import DataError
 from im2latex.symbol_reader import SymbolReader
 from im2latex.tests.symbol_sets import draw_symbol, make_symbol_set
+from training import calibrate_symbols
 from training.lit_symbols import LitSymbols
 from training.symbol_pictures import count_confusions, read_curves
-from training.train_symbols import accuracy, fit_temperature, main
+from training.symbol_scores import accuracy, cross_validate, fit_scaling
+from training.train_symbols import main
 
 SHORT = ["--batch_size=8", "--batches_per_epoch=2", "--epochs=2", "--optimizer.warmup_steps=1"]
 
@@ -38,7 +40,7 @@ def test_a_net_learns_and_tells_what_it_reached(learned):
     assert scores["accuracy"] >= 90  # of three classes
     assert scores["accuracy_among_six"] == 100
     assert (scores["symbols"], scores["classes"]) == (36, 3)
-    assert {"command", "commit", "parameters", "temperature"} <= scores.keys()
+    assert {"command", "commit", "parameters", "temperature", "accuracy_without_priors"} <= scores.keys()
     assert json.loads((learned / "config.json").read_text())["optimizer"]["label_smoothing"] == 0.1
 
 
@@ -46,7 +48,8 @@ def test_its_bundle_names_symbols_as_the_checkpoint_does(learned):
     bundle = load_symbols(learned / "bundle.pt")
     module = LitSymbols.load(learned / "last.ckpt")
     images = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    wanted = torch.softmax(module(images) / bundle.facts["temperature"], dim=1)
+    shifts = bundle.classifier.shifts
+    wanted = torch.softmax(module(images) / bundle.facts["temperature"] + shifts, dim=1)
     torch.testing.assert_close(bundle.classifier(images), wanted, atol=0.02, rtol=0)  # weights are kept in 16 bits
     assert bundle.classes == ("-", "+", "=")
     assert SymbolReader(bundle).read(draw_symbol("+", 200, 12))[0].latex == "+"
@@ -113,8 +116,54 @@ def test_accuracy_is_the_percent_of_symbols_among_the_first_guesses(among, perce
 def test_overconfident_logits_get_a_temperature_above_one():
     labels = torch.tensor([0] * 3 + [1])
     logits = torch.tensor([[2.2, 0.0]] * 4)  # says 90 %, and is right in 75 %
-    assert fit_temperature(logits, labels) == pytest.approx(2.0, rel=0.06)
-    assert fit_temperature(logits / 4, labels) == pytest.approx(0.5, rel=0.06)
+    labels, logits = torch.cat([labels, 1 - labels]), torch.cat([logits, logits.flip(1)])  # both classes alike
+    assert fit_scaling(logits, labels).temperature == pytest.approx(2.0, rel=0.01)
+    assert fit_scaling(logits / 4, labels).temperature == pytest.approx(0.5, rel=0.01)
+    torch.testing.assert_close(fit_scaling(logits, labels).shifts, torch.zeros(2), atol=1e-3, rtol=0)
+
+
+def _look_alikes(count, rare):
+    """Two classes that no picture tells apart, the first in a share `rare` of the symbols; logits say half and half."""
+    labels = (torch.arange(count) >= rare * count).long()
+    return torch.zeros(count, 2), labels
+
+
+def test_a_class_that_is_met_oftener_than_the_network_thinks_becomes_likelier():
+    logits, labels = _look_alikes(1000, 0.2)
+    probabilities = fit_scaling(logits, labels).probabilities(logits)
+    torch.testing.assert_close(probabilities[0], torch.tensor([0.2, 0.8]), atol=0.01, rtol=0)
+
+
+def test_few_symbols_move_the_priors_little():
+    logits, labels = _look_alikes(5, 0.0)
+    assert 0.5 < float(fit_scaling(logits, labels).probabilities(logits)[0, 1]) < 0.85
+
+
+def test_no_symbol_helps_to_judge_itself():
+    logits, labels = torch.randn(40, 3, generator=torch.Generator().manual_seed(1)), torch.arange(40) % 3
+    before = cross_validate(logits, labels)
+    changed = labels.clone()
+    changed[7] = (changed[7] + 1) % 3
+    after = cross_validate(logits, changed)
+    torch.testing.assert_close(after[7], before[7])
+    assert not torch.allclose(after, before, atol=1e-4)
+
+
+def test_a_bundle_is_calibrated_anew_and_names_what_it_named(learned, data, tmp_path, capsys):
+    flags = ["--data", data, "--out", str(tmp_path / "again"), "--bundle", str(learned / "bundle.pt")]
+    assert calibrate_symbols.main(flags) == 0
+    assert "36 validation symbols right" in capsys.readouterr().out
+    first, again = (json.loads((folder / "scores.json").read_text()) for folder in (learned, tmp_path / "again"))
+    assert again["accuracy"] == pytest.approx(first["accuracy"], abs=3)  # weights were kept in 16 bits
+    image = draw_symbol("+", 200, 12)
+    guesses = [SymbolReader.load(folder / "bundle.pt").read(image)[0] for folder in (learned, tmp_path / "again")]
+    assert guesses[0].latex == guesses[1].latex
+    assert guesses[0].confidence == pytest.approx(guesses[1].confidence, abs=0.02)
+
+
+def test_a_bundle_with_other_classes_than_the_set_is_refused(data, tmp_path, capsys):
+    assert calibrate_symbols.main(["--data", data, "--out", str(tmp_path / "out")]) == 1
+    assert "of 101 classes are not in the set, the first is" in capsys.readouterr().err
 
 
 def test_confusions_count_truth_by_guess(data):

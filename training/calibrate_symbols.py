@@ -1,0 +1,50 @@
+"""Score the symbol network of a bundle, and calibrate it anew: its weights stay, its confidence becomes honest.
+
+python training/calibrate_symbols.py --data symbols_crohme --out runs/symbols
+cp runs/symbols/bundle.pt im2latex/bundles/symbols.pt
+
+Temperature and class priors are fitted on the validation symbols; each of these is judged by what the other four fifths
+of them say.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from im2latex.bundle import load_symbols
+from im2latex.data.symbols import keep_classes, read_symbols
+from im2latex.symbol_reader import bundled_symbols
+from training.command import run_command
+from training.symbol_scores import score_net, tell
+
+
+@dataclass(frozen=True)
+class CalibrateSymbols:
+    """Which network, and on what."""
+
+    data: str
+    """Folder or zip with val.npz."""
+    out: str
+    """Folder for scores.json, samples.png, confusions.png and bundle.pt."""
+    bundle: str | None = None
+    """None: the one that ships."""
+
+
+def run(config: CalibrateSymbols) -> str:
+    """Score, draw, write the bundle; returns what is told."""
+    bundle = load_symbols(config.bundle or bundled_symbols())
+    val = keep_classes(read_symbols(config.data, "val"), bundle.classes)
+    folder = Path(config.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    classifier: Any = bundle.classifier
+    return tell(score_net(classifier.net, str(bundle.facts.get("net", "unnamed")), val, folder), config.out)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; 0 if the bundle was written, 1 with a message if not."""
+    return run_command(CalibrateSymbols, run, arguments, name="calibrate_symbols.py", usage=__doc__)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,10 +10,10 @@ of them say.
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from im2latex.bundle import load_symbols
 from im2latex.data.symbols import keep_classes, read_symbols
+from im2latex.models.symbol_cnn import build_symbol_net
 from im2latex.symbol_reader import bundled_symbols
 from training.command import run_command
 from training.symbol_scores import score_net, tell
@@ -37,8 +37,10 @@ def run(config: CalibrateSymbols) -> str:
     val = keep_classes(read_symbols(config.data, "val"), bundle.classes)
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
-    classifier: Any = bundle.classifier
-    return tell(score_net(classifier.net, str(bundle.facts.get("net", "unnamed")), val, folder), config.out)
+    name = bundle.facts["net"]
+    net = build_symbol_net(name, len(bundle.classes)).eval()
+    net.load_state_dict(bundle.classifier.net.state_dict())  # type: ignore[union-attr]
+    return tell(score_net(net, name, val, folder), config.out)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -46,10 +46,10 @@ def fit_scaling(logits: Tensor, labels: Tensor) -> Scaling:
         nats = F.cross_entropy(logits * sharpness + shifts, labels)
         nats = nats + PENALTY * shifts.square().sum() / len(labels)
         nats.backward()  # type: ignore[no-untyped-call]
-        return float(nats)
+        return float(nats.detach())
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Scaling(1 / float(sharpness), shifts.detach())
+    return Scaling(1 / float(sharpness.detach()), shifts.detach())
 
 
 def cross_validate(logits: Tensor, labels: Tensor) -> Tensor:

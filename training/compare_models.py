@@ -4,19 +4,24 @@ python training/compare_models.py --data data/packed --labelled data/val --epoch
 python training/compare_models.py --table_only true       (parameters, and the scores of what has been trained so far)
 
 All models see the same pictures in the same batches: the order follows from the data and its seed alone. What is there
-already is not done again, so the same command goes on where it stopped.
+already is not done again, so the same command goes on where it stopped. OUT/curves.png shows how they learned.
 """
 
 import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from im2latex.curves import read_curves
 from im2latex.errors import ConfigError
 from im2latex.models import KINDS
 from training.command import run_command
+from training.compare_runs import COLOURS, STYLES
 from training.run_experiment import parse
 from training.scored import PREDICTIONS, read_table
 
@@ -30,6 +35,8 @@ FLAGS: dict[str, list[str]] = {
 }
 """What differs between the trainings: the older systems were trained with Adam."""
 NOT_YET = "not trained yet"
+SMOOTH = 20
+"""Logged losses that make one point of a curve."""
 HEADER = (
     "model", "parameters (M)", "BLEU", "edit score", "exact match", "image match", "ms a formula", "tokens a second",
 )  # fmt: skip
@@ -63,6 +70,7 @@ def compare(config: CompareConfig) -> str:
         for unless, command in plan(config, name):
             if not unless.exists() and subprocess.run([sys.executable, *command], check=False).returncode:
                 raise ConfigError(f"{name}: this command failed: python {' '.join(command)}")
+    draw_curves(config)
     rows = [row(config, name) for name in KINDS]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADER, ["---"] * len(HEADER), *rows))
 
@@ -96,6 +104,26 @@ def row(config: CompareConfig, name: str) -> list[str]:
         name, parameters, *("" if score is None else f"{score:.1f}" for score in scores),
         f"{1000 * report['seconds'] / report['formulas']:.1f}", f"{tokens / report['seconds']:.0f}",
     ]  # fmt: skip
+
+
+def draw_curves(config: CompareConfig) -> None:
+    """Training loss and validation's edit score of all models over the steps, as far as they came: OUT/curves.png."""
+    learned = {name: read_curves(Path(config.out) / name) for name in KINDS}
+    if not any(learned.values()):
+        return
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    losses, scores = figure.subplots(1, 2)
+    for (name, curves), colour, style in zip(learned.items(), cycle(COLOURS), cycle(STYLES), strict=False):
+        points = curves.get("train/loss", [])
+        parts = [points[start : start + SMOOTH] for start in range(0, len(points), SMOOTH)]
+        means = [(part[-1][0], sum(loss for _, loss in part) / len(part)) for part in parts]
+        for axes, curve in ((losses, means), (scores, curves.get("val/edit_score", []))):
+            if curve:
+                axes.plot(*zip(*curve, strict=True), style, color=colour, label=name)
+    losses.set(xlabel="step", ylabel="training loss, nats a token")
+    scores.set(xlabel="step", ylabel="edit score of validation, %")
+    losses.legend()
+    figure.savefig(Path(config.out) / "curves.png", dpi=120)
 
 
 def count_parameters(name: str, vocabulary: int) -> int:

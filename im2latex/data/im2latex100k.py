@@ -35,11 +35,13 @@ class DataConfig:
     val_fraction: float = 0.02
     """Share of a single packed set that is kept for validation, and once more for test; `also` lacks its formulas."""
     max_height: int = 192
-    """Higher training pictures (pixels, as stored) are left out; validation and test leave nothing out."""
+    """Higher training pictures (pixels, as stored) are left out; others are not, unless `filter_val` says so."""
     max_width: int = 768
     """Likewise for wider ones."""
     max_tokens: int = 256
     """Likewise for longer formulas."""
+    filter_val: bool = False
+    """Leave the same out of validation and test, as for a model that is to read small pictures only."""
     min_count: int | None = None
     """Rarer tokens are unknown to the model; None: as the vocabulary was saved with the data."""
     budget: BatchBudget = field(default_factory=BatchBudget)
@@ -94,13 +96,14 @@ class Im2Latex100K(lightning.LightningDataModule):
 
     def _load(self, split: str) -> FormulaImages:
         config, folder, training = self.config, self._folders[split], split == "train"
+        filtered = training or config.filter_val
         kind = StreamedImages if config.stream else FormulaImages
         samples = kind(
             [folder, *(self._also if training else ())],
             self.tokenizer,
-            max_height=config.max_height if training else None,
-            max_width=config.max_width if training else None,
-            max_tokens=config.max_tokens if training else None,
+            max_height=config.max_height if filtered else None,
+            max_width=config.max_width if filtered else None,
+            max_tokens=config.max_tokens if filtered else None,
             verify=config.verify,
         )
         if list(self._folders.values()).count(folder) == 1:

@@ -72,12 +72,17 @@ def test_more_sets_are_trained_on_but_never_with_formulas_that_are_held_out(tmp_
     assert set(data.tokenizer.vocab) >= set(read_tokenizer(other).vocab)
 
 
-def test_limits_hold_for_training_only(tmp_path: Path) -> None:
+def test_limits_hold_for_training_and_where_it_is_asked_for_validation(tmp_path: Path) -> None:
     for split in SPLITS:
         make_packed_set(tmp_path / split, 30)
     data = open_data(tmp_path, max_width=200)
     assert data.samples("train").sizes[:, 1].max() <= 200 < data.samples("val").sizes[:, 1].max()
     assert len(data.samples("val")) == len(data.samples("test")) == 30
+    filtered = open_data(tmp_path, max_width=200, filter_val=True)
+    assert formulas_of(filtered, "train") == formulas_of(data, "train")
+    for split in ("val", "test"):
+        assert filtered.samples(split).sizes[:, 1].max() <= 200
+        assert formulas_of(filtered, split) < formulas_of(data, split)
 
 
 def test_only_training_pictures_are_augmented_and_only_when_asked(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from im2latex.errors import ConfigError
 from im2latex.models import KINDS
@@ -53,6 +54,19 @@ def test_what_is_there_is_not_made_again_and_what_was_interrupted_goes_on(tmp_pa
     assert scripts.count("run_experiment") == 1
     assert scripts.count("evaluate") == len(KINDS)
     assert f"--resume={tmp_path / 'cnn_lstm' / 'last.ckpt'}" in next(c for c in commands if "run_experiment" in c[1])
+
+
+def test_one_picture_shows_how_all_of_them_learned(tmp_path):
+    assert not (tmp_path / "curves.png").exists()
+    compare(CompareConfig(out=str(tmp_path), table_only=True))
+    assert not (tmp_path / "curves.png").exists()  # nothing has been trained yet
+    for name in ("cnn_gru", "i2l_strips"):
+        logs = tmp_path / name / "logs"
+        logs.mkdir(parents=True)
+        rows = [f"{step},{3 - step / 100},{step}" for step in range(0, 300, 10)]
+        (logs / "metrics.csv").write_text("\n".join(["step,train/loss,val/edit_score", *rows]))
+    compare(CompareConfig(out=str(tmp_path), table_only=True))
+    assert Image.open(tmp_path / "curves.png").width > 800
 
 
 def test_a_command_that_fails_ends_the_comparison(tmp_path, monkeypatch):

@@ -77,7 +77,7 @@ def test_a_killed_run_goes_on_exactly_where_it_stopped(data, tmp_path):
 def test_two_ranks_learn_what_one_learns_from_the_same_global_batch(data, tmp_path):
     exact = ["--model.dropout=0", "--data.augment=false", "--trainer.max_steps=3", "--optimizer.name=adamw"]
     exact.append("--trainer.precision=32-true")
-    output = finish(start(data, tmp_path / "two", *exact, "--trainer.devices=2"))
+    output = finish(start(data, tmp_path / "two", *exact, "--trainer.devices=2", OMP_NUM_THREADS="1"))
     finish(start(data, tmp_path / "one", *exact, "--trainer.accumulate_grad_batches=2", OMP_NUM_THREADS="1"))
     two, one = weights(tmp_path / "two"), weights(tmp_path / "one")
     assert two["step"] == one["step"] == 3

@@ -14,7 +14,7 @@ from im2latex.errors import ConfigError
 from im2latex.models.attention import AdditiveAttention, padding_scores
 from im2latex.models.positions import positions_2d
 from im2latex.models.protocol import ModelConfig
-from im2latex.models.recurrent import RecurrentModel
+from im2latex.models.recurrent import RecurrentModel, initialize
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class CnnGru(RecurrentModel):
             raise ConfigError(f"the last of widths must be divisible by 4, got {config.widths}")
         self.units = config.units
         self.convolutions = _convolutions(config.widths)
+        initialize(self.convolutions)
         self.cell_projection = nn.Linear(config.widths[-1], config.embedding)
         self.attention: Any = AdditiveAttention(config.embedding, config.units, config.units)
         self.gru: Any = nn.GRUCell(2 * config.embedding, config.units)

@@ -17,7 +17,7 @@ from im2latex.errors import ConfigError
 from im2latex.models.attention import mean_cell, padding_scores, weighted_mean
 from im2latex.models.positions import positions_2d
 from im2latex.models.protocol import ModelConfig
-from im2latex.models.recurrent import RecurrentModel
+from im2latex.models.recurrent import RecurrentModel, initialize
 from im2latex.models.tied import TiedLSTMCell
 from im2latex.tokenizer import EOS, PAD
 
@@ -74,6 +74,7 @@ class I2L(RecurrentModel):
         self.strip, self.layers, self.stride = config.strip, config.layers, 2**config.pools
         self.attention_penalty = config.attention_penalty
         self.convolutions = _convolutions(config.widths, config.pools)
+        initialize(self.convolutions)
         self.attention: Any = StackedAttention(cells, config.units, config.attention)
         self.initial_hidden = nn.Linear(cells, config.initial)
         self.initial_state = nn.Linear(config.initial, 2 * config.layers * config.units)

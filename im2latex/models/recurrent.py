@@ -70,3 +70,13 @@ class RecurrentModel(nn.Module):
             written.append(hidden)
             looks.append(weights)
         return torch.stack(written, 1), torch.stack(looks, 1)
+
+
+def initialize(convolutions: nn.Module) -> None:
+    """He's initialization (2015, arXiv 1502.01852): features as strong as the positions that are added to them.
+
+    With PyTorch's own they are so faint beside these that attention never finds the symbols (docs/experiments.md).
+    """
+    for part in convolutions.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")

@@ -6,7 +6,7 @@ import torch
 from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ResNetTransformer, ResNetTransformerConfig
+from im2latex.models import KINDS, ResNetTransformer, ResNetTransformerConfig
 from im2latex.models.resnet import ResNetTrunk
 from im2latex.models.transformer import DecoderLayer
 from im2latex.tokenizer import BOS, EOS, PAD
@@ -178,3 +178,12 @@ def test_trunk_takes_the_weights_of_torchvision():
 def test_contradicting_sizes_are_refused():
     with pytest.raises(ConfigError, match="divisible"):
         ResNetTransformerConfig(d_model=30, heads=4).build(VOCAB)
+
+
+@pytest.mark.parametrize("name", ["cnn_gru", "i2l_strips", "i2l_nopool"])
+def test_features_are_no_fainter_than_the_positions_that_are_added_to_them(name):
+    torch.manual_seed(0)
+    images = torch.zeros(1, 1, 64, 128)
+    images[:, :, 20:44:3, 10:120] = 1  # ink in lines, as print has it
+    features = KINDS[name]().build(20).features(images)
+    assert features.flatten(2).std(2).mean() > 0.1

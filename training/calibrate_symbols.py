@@ -3,7 +3,7 @@
 python training/calibrate_symbols.py --data symbols_crohme --out runs/symbols
 cp runs/symbols/bundle.pt im2latex/bundles/symbols.pt
 
-Temperature and class priors are fitted on the validation symbols; each of these is judged by what the other four fifths
+Temperature and class biases are fitted on the validation symbols; each of these is judged by what the other four fifths
 of them say.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from im2latex.bundle import load_symbols
 from im2latex.data.symbols import keep_classes, read_symbols
+from im2latex.errors import BundleError
 from im2latex.models.symbol_cnn import build_symbol_net
 from im2latex.symbol_reader import bundled_symbols
 from training.command import run_command
@@ -39,7 +40,10 @@ def run(config: CalibrateSymbols) -> str:
     folder.mkdir(parents=True, exist_ok=True)
     name = bundle.facts["net"]
     net = build_symbol_net(name, len(bundle.classes)).eval()
-    net.load_state_dict(bundle.classifier.net.state_dict())  # type: ignore[union-attr]
+    try:
+        net.load_state_dict(bundle.classifier.net.state_dict())  # type: ignore[union-attr]
+    except RuntimeError as error:
+        raise BundleError(f"its network is not {name!r} as this version builds it; train it anew: {error}") from error
     return tell(score_net(net, name, val, folder), config.out)
 
 

@@ -51,8 +51,9 @@ class LabelledSet:
 
         DataError where none is left. What is no picture counts as small: to read it is the model's failure.
         """
-        if self.limit is not None and self.limit < 1:
-            raise ConfigError(f"--limit {self.limit}, wanted at least 1")
+        for flag in ("limit", "max_height", "max_width"):
+            if (most := getattr(self, flag)) is not None and most < 1:
+                raise ConfigError(f"--{flag} {most}, wanted at least 1")
         if self.data is not None and self.images is None and self.labels is None:
             pictures = open_packed(Path(self.data))
         elif self.data is None and self.images is not None and self.labels is not None:

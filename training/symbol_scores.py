@@ -1,4 +1,4 @@
-"""What a symbol network reaches on validation symbols, and the class priors that make its confidence honest."""
+"""What a symbol network reaches on validation symbols, and the class biases that make its confidence honest."""
 
 import json
 from dataclasses import dataclass
@@ -17,39 +17,40 @@ from training.symbol_pictures import draw_confusions, draw_samples
 
 FOLDS = 5
 PENALTY = 1.0
-"""Nats for each squared shift, over the whole set: what a handful of symbols say of a class is half believed."""
+"""Nats for each squared bias, over the whole set: what a handful of symbols say of a class is half believed."""
 
 
 @dataclass(frozen=True)
 class Scaling:
     """Vector scaling with one temperature (Guo et al. 2017, arXiv 1706.04599).
 
-    The shifts (classes,) put right what the network takes for the prior of each class: those of its training symbols.
+    The biases (classes,) put right what the network leans to: how often each class was met in training, and whose hands
+    wrote it.
     """
 
     temperature: float
-    shifts: Tensor
+    biases: Tensor
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Of logits (N, classes)."""
-        return torch.softmax(logits / self.temperature + self.shifts, dim=1)
+        return torch.softmax(logits / self.temperature + self.biases, dim=1)
 
 
 def fit_scaling(logits: Tensor, labels: Tensor) -> Scaling:
-    """What makes labels (N,) most probable, given logits (N, classes); shifts are kept small."""
+    """What makes labels (N,) most probable, given logits (N, classes); biases are kept small."""
     sharpness = torch.ones(1, requires_grad=True)
-    shifts = torch.zeros(logits.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([sharpness, shifts], max_iter=100, line_search_fn="strong_wolfe")
+    biases = torch.zeros(logits.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([sharpness, biases], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> float:
         optimizer.zero_grad()
-        nats = F.cross_entropy(logits * sharpness + shifts, labels)
-        nats = nats + PENALTY * shifts.square().sum() / len(labels)
+        nats = F.cross_entropy(logits * sharpness + biases, labels)
+        nats = nats + PENALTY * biases.square().sum() / len(labels)
         nats.backward()  # type: ignore[no-untyped-call]
         return float(nats.detach())
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Scaling(1 / float(sharpness.detach()), shifts.detach())
+    return Scaling(1 / float(sharpness.detach()), biases.detach())
 
 
 def cross_validate(logits: Tensor, labels: Tensor) -> Tensor:
@@ -74,10 +75,9 @@ def score_net(net: nn.Module, name: str, val: SymbolSet, folder: Path, writes_bu
 
     `net` gives logits (B, classes) of images (B, 1, SIDE, SIDE).
     """
-    with torch.inference_mode():
-        batches = ValidationBatches(val, 500)
-        logits = torch.cat([net(batches[number][0]) for number in range(len(batches))]).float()
-    logits, labels = logits.clone(), val.labels
+    batches, labels = ValidationBatches(val, 500), val.labels
+    with torch.no_grad():
+        logits = torch.cat([net(batches[number][0]) for number in range(len(batches))])
     scaling, judged = fit_scaling(logits, labels), cross_validate(logits, labels)
     scores: dict[str, Any] = {
         "net": name,
@@ -86,7 +86,7 @@ def score_net(net: nn.Module, name: str, val: SymbolSet, folder: Path, writes_bu
         "parameters": sum(weight.numel() for weight in net.parameters()),
         "accuracy": accuracy(judged, labels, among=1),
         "accuracy_among_six": accuracy(judged, labels, among=6),
-        "accuracy_without_priors": accuracy(logits, labels, among=1),
+        "accuracy_of_network": accuracy(logits, labels, among=1),
         "temperature": round(scaling.temperature, 3),
         "commit": current_commit(),
     }
@@ -95,7 +95,7 @@ def score_net(net: nn.Module, name: str, val: SymbolSet, folder: Path, writes_bu
     draw_confusions(val, judged, folder / "confusions.png")
     if writes_bundle:
         facts = {key: value for key, value in scores.items() if key not in ("classes", "parameters")}
-        classifier = SymbolClassifier(net, scaling.temperature, scaling.shifts)
+        classifier = SymbolClassifier(net, scaling.temperature, scaling.biases)
         save_symbols(folder / "bundle.pt", classifier, val.classes, facts)
     return scores
 
@@ -104,6 +104,6 @@ def tell(scores: dict[str, Any], folder: str) -> str:
     """The scores in a line."""
     return (
         f"{folder}: {scores['net']}, {scores['parameters']} parameters, {scores['accuracy']:.2f} % of "
-        f"{scores['symbols']} validation symbols right ({scores['accuracy_without_priors']:.2f} % without class "
-        f"priors), {scores['accuracy_among_six']:.2f} % among six guesses"
+        f"{scores['symbols']} validation symbols right ({scores['accuracy_of_network']:.2f} % without class "
+        f"biases), {scores['accuracy_among_six']:.2f} % among six guesses"
     )

@@ -1,7 +1,8 @@
 """CNN + GRU with Bahdanau attention: three convolutions with 2-D positions, and a GRU that looks before it writes.
 
 As in notebooks of 2019 that grew from TensorFlow's tutorial on captions ("Show, attend and tell"): attention is asked
-with the state before the token, and two dense layers without anything between them make the logits.
+with the state before the token, and two dense layers without anything between them make the logits. He's initialization
+of the convolutions is ours.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,8 @@
 After Singh 2018 (arXiv 1802.05415) and the author's code (github.com/untrix/im2latex): sizes, tanh everywhere, initial
 state model, deep output layer and attention regularisation are theirs. Where their net needs pictures of one size, ours
 takes any: attention shares its weights over the cells, to which 2-D positions are added, where theirs has weights for
-each place; and the initial state model sees the mean cell, not all of them. The LSTMs have no peepholes.
+each place; and the initial state model sees the mean cell, not all of them. The LSTMs have no peepholes, and
+the convolutions begin with He's initialization.
 """
 
 from dataclasses import dataclass

@@ -91,15 +91,15 @@ class ResidualBlock(nn.Module):
 
 
 class SymbolClassifier(nn.Module):
-    """What ships: a network whose logits are divided by a temperature and shifted, so that its confidence is honest."""
+    """What ships: a network with a temperature and a bias for each class, so that its confidence is honest."""
 
-    def __init__(self, net: nn.Module, temperature: float, shifts: Tensor) -> None:
-        """`shifts` (classes,), nats: how much likelier each class is than it was in training."""
+    def __init__(self, net: nn.Module, temperature: float, biases: Tensor) -> None:
+        """`biases` (classes,), nats: how much likelier each class is than the network says."""
         super().__init__()
         self.net = net
         self.temperature = temperature
-        self.register_buffer("shifts", shifts)
+        self.register_buffer("biases", biases)
 
     def forward(self, images: Tensor) -> Tensor:
         """Probabilities (B, classes) of images (B, 1, SIDE, SIDE)."""
-        return torch.softmax(self.net(images) / self.temperature + self.shifts, dim=1)
+        return torch.softmax(self.net(images) / self.temperature + self.biases, dim=1)

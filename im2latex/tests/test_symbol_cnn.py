@@ -37,10 +37,10 @@ def test_probabilities_add_up_and_a_temperature_makes_them_doubtful():
     assert torch.equal(sure.argmax(1), doubtful.argmax(1))
 
 
-def test_a_class_that_is_more_frequent_than_in_training_is_likelier():
+def test_a_bias_makes_a_class_likelier():
     images = torch.rand(2, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     net = build_symbol_net("notebook", 5).eval()
-    shifts = torch.tensor([0.0, 2.0, 0.0, 0.0, 0.0])
-    before, after = (SymbolClassifier(net, 1.0, each)(images) for each in (torch.zeros(5), shifts))
+    biases = torch.tensor([0.0, 2.0, 0.0, 0.0, 0.0])
+    before, after = (SymbolClassifier(net, 1.0, each)(images) for each in (torch.zeros(5), biases))
     odds_before, odds_after = ((each[:, 1] / each[:, 0]).log() for each in (before, after))
     torch.testing.assert_close(odds_after - odds_before, torch.full((2,), 2.0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from im2latex.errors import DataError
+from im2latex.errors import ConfigError, DataError
 from im2latex.tests.packed_sets import make_packed_set
 from training.labelled import LabelledSet, open_labelled, open_packed
 
@@ -125,3 +125,9 @@ def test_a_size_that_no_picture_has_is_named(tmp_path):
     packed = make_packed_set(tmp_path / "set", samples=3)
     with pytest.raises(DataError, match=r"none of the 3 pictures is within any x 1 px \(height x width\)"):
         LabelledSet(data=str(packed), max_width=1).open()
+
+
+@pytest.mark.parametrize("flag", ["limit", "max_height", "max_width"])
+def test_a_limit_of_nothing_is_refused(sizes, flag):
+    with pytest.raises(ConfigError, match=f"--{flag} 0, wanted at least 1"):
+        LabelledSet(**sizes, **{flag: 0}).open()

@@ -40,7 +40,7 @@ def test_a_net_learns_and_tells_what_it_reached(learned):
     assert scores["accuracy"] >= 90  # of three classes
     assert scores["accuracy_among_six"] == 100
     assert (scores["symbols"], scores["classes"]) == (36, 3)
-    assert {"command", "commit", "parameters", "temperature", "accuracy_without_priors"} <= scores.keys()
+    assert {"command", "commit", "parameters", "temperature", "accuracy_of_network"} <= scores.keys()
     assert json.loads((learned / "config.json").read_text())["optimizer"]["label_smoothing"] == 0.1
 
 
@@ -48,8 +48,8 @@ def test_its_bundle_names_symbols_as_the_checkpoint_does(learned):
     bundle = load_symbols(learned / "bundle.pt")
     module = LitSymbols.load(learned / "last.ckpt")
     images = torch.rand(4, 1, 64, 64, generator=torch.Generator().manual_seed(0))
-    shifts = bundle.classifier.shifts
-    wanted = torch.softmax(module(images) / bundle.facts["temperature"] + shifts, dim=1)
+    biases = bundle.classifier.biases
+    wanted = torch.softmax(module(images) / bundle.facts["temperature"] + biases, dim=1)
     torch.testing.assert_close(bundle.classifier(images), wanted, atol=0.02, rtol=0)  # weights are kept in 16 bits
     assert bundle.classes == ("-", "+", "=")
     assert SymbolReader(bundle).read(draw_symbol("+", 200, 12))[0].latex == "+"
@@ -119,7 +119,7 @@ def test_overconfident_logits_get_a_temperature_above_one():
     labels, logits = torch.cat([labels, 1 - labels]), torch.cat([logits, logits.flip(1)])  # both classes alike
     assert fit_scaling(logits, labels).temperature == pytest.approx(2.0, rel=0.01)
     assert fit_scaling(logits / 4, labels).temperature == pytest.approx(0.5, rel=0.01)
-    torch.testing.assert_close(fit_scaling(logits, labels).shifts, torch.zeros(2), atol=1e-3, rtol=0)
+    torch.testing.assert_close(fit_scaling(logits, labels).biases, torch.zeros(2), atol=1e-3, rtol=0)
 
 
 def _look_alikes(count, rare):
@@ -134,7 +134,7 @@ def test_a_class_that_is_met_oftener_than_the_network_thinks_becomes_likelier():
     torch.testing.assert_close(probabilities[0], torch.tensor([0.2, 0.8]), atol=0.01, rtol=0)
 
 
-def test_few_symbols_move_the_priors_little():
+def test_few_symbols_bias_little():
     logits, labels = _look_alikes(5, 0.0)
     assert 0.5 < float(fit_scaling(logits, labels).probabilities(logits)[0, 1]) < 0.85
 
@@ -159,6 +159,13 @@ def test_a_bundle_is_calibrated_anew_and_names_what_it_named(learned, data, tmp_
     guesses = [SymbolReader.load(folder / "bundle.pt").read(image)[0] for folder in (learned, tmp_path / "again")]
     assert guesses[0].latex == guesses[1].latex
     assert guesses[0].confidence == pytest.approx(guesses[1].confidence, abs=0.02)
+
+
+def test_a_network_that_is_built_otherwise_is_refused(learned, data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(calibrate_symbols, "build_symbol_net", lambda name, classes: torch.nn.Linear(2, classes))
+    flags = ["--data", data, "--out", str(tmp_path / "out"), "--bundle", str(learned / "bundle.pt")]
+    assert calibrate_symbols.main(flags) == 1
+    assert "its network is not 'best' as this version builds it; train it anew" in capsys.readouterr().err
 
 
 def test_a_bundle_with_other_classes_than_the_set_is_refused(data, tmp_path, capsys):

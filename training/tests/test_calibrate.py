@@ -13,7 +13,7 @@ from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tests.test_images import OFFICIAL
 from im2latex.tests.tiny_decoder import TOKENIZER
 from im2latex.tokenizer import EOS, PAD
-from training.calibrate import main, right_tokens
+from training.calibrate import Outcomes, judge, main, right_tokens
 
 SIZES = ResNetTransformerConfig((1, 1, 1), d_model=32, heads=4, decoder_layers=1, feedforward=32, max_tokens=8)
 
@@ -36,6 +36,18 @@ def test_a_bundle_is_calibrated_in_place_and_its_curve_drawn(files, capsys):
     assert load_bundle(model).facts["name"] == "tiny"
     assert Predictor.load(model).predict(OFFICIAL).confidence < 0.3  # it was never right
     assert plot.stat().st_size > 1000
+
+
+def test_no_formula_helps_to_judge_itself():
+    logs = [[-0.1 * place, -0.2] for place in range(12)]
+    tokens = [[(log_prob, place < 6) for log_prob in formula] for place, formula in enumerate(logs)]
+    are_right = [place < 6 for place in range(12)]
+    lied = [right != (place == 3) for place, right in enumerate(are_right)]
+    first, second = (judge(Outcomes(logs, truth, tokens)) for truth in (are_right, lied))
+    assert first[0][3] == second[0][3]
+    assert first[0][8] == second[0][8]  # of the same fifth
+    assert first[0][4] > second[0][4]
+    assert len(first[1]) == 24
 
 
 def test_a_token_is_right_when_it_has_its_match_in_order():

@@ -75,7 +75,7 @@ class RecurrentModel(nn.Module):
 def initialize(convolutions: nn.Module) -> None:
     """He's initialization (2015, arXiv 1502.01852): features as strong as the positions that are added to them.
 
-    With PyTorch's own they are so faint beside these that attention never finds the symbols (docs/experiments.md).
+    With PyTorch's own they are far fainter, and attention was seen to look at no symbol (docs/experiments.md).
     """
     for part in convolutions.modules():
         if isinstance(part, nn.Conv2d):

@@ -102,19 +102,22 @@ def size_in_cells(data: bytes) -> tuple[int, int]:
         return 0, 0
 
 
-def prepare(image: Image.Image, spec: ImageSpec) -> torch.Tensor:
+def prepare(image: Image.Image, spec: ImageSpec, shrink: float | None = None) -> torch.Tensor:
     """Turn a picture of any mode into (1, H, W) float32, ink 1 and paper 0, in the official look's scale.
 
-    Raises ImageError when the picture shows nothing.
+    `shrink`: what print of this size is multiplied by; None: what `print_factor` says. Raises ImageError when the
+    picture shows nothing.
     """
-    return prepare_placed(image, spec)[0]
+    return prepare_placed(image, spec, shrink)[0]
 
 
-def prepare_placed(image: Image.Image, spec: ImageSpec) -> tuple[torch.Tensor, Placement]:
+def prepare_placed(
+    image: Image.Image, spec: ImageSpec, shrink: float | None = None
+) -> tuple[torch.Tensor, Placement]:
     """What `prepare` gives, and where it lies on the picture."""
     ink = to_ink(image)
     box = ink_box(ink)
-    factor = min(shrink_factor(ink.crop(box), spec.min_factor), fitting_factor(box, spec))
+    factor = min(print_factor(ink, spec) if shrink is None else shrink, fitting_factor(box, spec))
     if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
         size = (max(1, int(ink.width * factor)), max(1, int(ink.height * factor)))
         ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
@@ -125,6 +128,11 @@ def prepare_placed(image: Image.Image, spec: ImageSpec) -> tuple[torch.Tensor, P
         left, top, image.width / ink.width, image.height / ink.height, image.width, image.height
     )
     return pad_to_multiple(ink.crop((left, top, right, bottom)), spec.multiple), placement
+
+
+def print_factor(ink: Image.Image, spec: ImageSpec) -> float:
+    """What brings the print of a picture, as `to_ink` gives it, to the official look's scale; at most 1."""
+    return shrink_factor(ink.crop(ink_box(ink)), spec.min_factor)
 
 
 def to_grey(image: Image.Image) -> Image.Image:

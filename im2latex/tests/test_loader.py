@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from im2latex.data.dataset import FormulaBatch, FormulaImages
 from im2latex.data.loader import FormulaBatches, ResumableLoader
@@ -94,6 +94,33 @@ def test_a_batch_has_one_scale_which_its_first_sample_draws(samples: FormulaImag
     assert torch.equal(both.images[0, :, :height, :width], first.images[0])
     _, _, height, width = other.images.shape
     assert not torch.equal(both.images[1, :, :height, :width], other.images[0])
+
+
+class Bolder:
+    """An augmentation that makes strokes four pixels wider."""
+
+    def draw_scale(self, random: np.random.Generator) -> float:
+        return 1.0
+
+    def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image:
+        return image.filter(ImageFilter.MinFilter(5))
+
+
+class Fade(Bolder):
+    """An augmentation that leaves nothing to see."""
+
+    def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image:
+        return Image.new("L", image.size, 128)
+
+
+def test_bolder_print_is_not_taken_for_larger_print(samples: FormulaImages) -> None:
+    bold = Bolder()(samples[3][0], np.random.default_rng(0), 1.0)
+    assert prepare(bold, SPEC).shape[2] < prepare(bold, SPEC, shrink=1).shape[2]
+    assert FormulaBatches(samples, SPEC, Bolder())[3].images.sum() == pytest.approx(prepare(bold, SPEC, shrink=1).sum())
+
+
+def test_a_picture_that_augmentation_made_blank_is_taken_as_it_was(samples: FormulaImages) -> None:
+    assert torch.equal(FormulaBatches(samples, SPEC, Fade())[3].images, FormulaBatches(samples, SPEC)[3].images)
 
 
 def test_augmentation_changes_from_epoch_to_epoch(samples: FormulaImages) -> None:

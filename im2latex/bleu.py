@@ -53,7 +53,7 @@ def batch_mean(predictions: Sequence[Tokens], references: Sequence[Tokens]) -> f
 CONVENTIONS: Mapping[str, tuple[Callable[[Sequence[Tokens], Sequence[Tokens]], float], str]] = {
     "nltk_corpus": (metrics.corpus_bleu, "ours; guillaumegenthial/im2latex"),
     "multi_bleu": (multi_bleu, "WYGIWYS, im2markup"),
-    "thirteen_a": (thirteen_a, "UniMERNet, by the evaluate package"),
+    "thirteen_a": (thirteen_a, "the evaluate package; UniMERNet, which closes up white space first"),
     "sentence_mean": (sentence_mean, "Nougat"),
     "batch_mean": (batch_mean, "pix2tex, on tokens of its own"),
 }

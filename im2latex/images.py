@@ -12,6 +12,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
+from im2latex.ink import clean, ink_box, ink_contrast, stretch
 from im2latex.scale import shrink_factor
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -24,13 +25,8 @@ BROKEN_FILE = (
 CELL = 16
 """Pixels: pictures whose sides round to the same multiple mostly run in one batch."""
 
-FAINTEST_CONTRAST = 16
-"""Grey levels (of 255) between paper and ink below which a picture counts as blank."""
-DUST = 4
-"""Fewer pixels than this, darker than all others, are dust and not the ink; a number, so that margins do not matter."""
-INK_LEVEL = 32
-"""Ink (of 255, after stretching) that counts when a picture is cropped: above the ringing of JPEG."""
-INK_MASK = [0] * INK_LEVEL + [255] * (256 - INK_LEVEL)
+PALE = 48
+"""Grey levels between ink and paper below which a channel with twice as many is taken instead of the luminance."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +111,7 @@ def prepare_placed(
     image: Image.Image, spec: ImageSpec, shrink: float | None = None
 ) -> tuple[torch.Tensor, Placement]:
     """What `prepare` gives, and where it lies on the picture."""
-    ink = to_ink(image)
+    ink = clean(to_ink(image))
     box = ink_box(ink)
     factor = min(print_factor(ink, spec) if shrink is None else shrink, fitting_factor(box, spec))
     if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
@@ -140,20 +136,31 @@ def to_grey(image: Image.Image) -> Image.Image:
     if image.mode == "L" and not image.has_transparency_data:
         return image
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+        deep = np.asarray(image).astype(np.uint16)
+        return Image.fromarray((deep >> (8 if deep.max() >= 2**12 else 4)).astype(np.uint8))  # 16 bits, or 12 of them
     if image.mode in ("I", "F"):
         values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0.0, neginf=0.0)
         span = float(np.ptp(values)) or 1.0
         return Image.fromarray(((values - values.min()) * (255 / span)).astype(np.uint8))
-    if not image.has_transparency_data:
-        try:
-            return image.convert("L")
-        except ValueError as error:
-            raise ImageError(f"cannot read colours of mode {image.mode}, wanted grey, RGB or CMYK") from error
-    layer = image.convert("RGBA")
+    try:
+        if not image.has_transparency_data:
+            return _without_colour(image)
+        layer = image.convert("RGBA")
+    except ValueError as error:
+        raise ImageError(f"cannot read colours of mode {image.mode}, wanted grey, RGB or CMYK") from error
     grounds = (Image.new("RGBA", layer.size, colour) for colour in ("white", "black"))
-    on_white, on_black = (Image.alpha_composite(ground, layer).convert("L") for ground in grounds)
+    on_white, on_black = (_without_colour(Image.alpha_composite(ground, layer)) for ground in grounds)
     return on_black if contrast(on_black) > 2 * contrast(on_white) else on_white
+
+
+def _without_colour(image: Image.Image) -> Image.Image:
+    """The luminance, or the channel that shows the ink where two colours are equally light."""
+    luminance = image.convert("L")
+    levels = ink_contrast(luminance)
+    if levels >= PALE:
+        return luminance
+    clearest = max(image.convert("RGB").split(), key=ink_contrast)
+    return clearest if ink_contrast(clearest) > 2 * levels else luminance
 
 
 def contrast(grey: Image.Image) -> int:
@@ -165,30 +172,6 @@ def contrast(grey: Image.Image) -> int:
 def to_ink(image: Image.Image) -> Image.Image:
     """Convert a picture of any mode to "L" with ink 255 and paper 0; raises ImageError when it is blank."""
     return stretch(to_grey(image))
-
-
-def stretch(grey: Image.Image) -> Image.Image:
-    """Map the commonest side of the greys, the paper, to 0, and the grey farthest from it, the ink, to 255.
-
-    Raises ImageError when ink and paper differ by less than FAINTEST_CONTRAST levels.
-    """
-    counts = np.cumsum(grey.histogram())  # pixels as dark as the level or darker
-    darkest, paper, lightest = (
-        int(np.searchsorted(counts, rank)) for rank in (DUST, counts[-1] / 2, counts[-1] - DUST + 1)
-    )
-    ink = darkest if paper - darkest >= lightest - paper else lightest
-    if abs(ink - paper) < FAINTEST_CONTRAST:
-        seen = abs(ink - paper)
-        raise ImageError(f"the picture is blank: {seen} grey levels between ink and paper, wanted {FAINTEST_CONTRAST}")
-    levels = (np.arange(256) - paper) * (255 / (ink - paper))
-    return grey.point(np.clip(levels.round(), 0, 255).astype(int).tolist())
-
-
-def ink_box(ink: Image.Image) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of what is darker than INK_LEVEL, in px."""
-    box = ink.point(INK_MASK).getbbox()
-    assert box is not None, "a stretched picture has a darkest pixel"
-    return box
 
 
 def fitting_factor(box: tuple[int, int, int, int], spec: ImageSpec) -> float:

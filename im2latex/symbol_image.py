@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageFilter
 from torch import Tensor
 
-from im2latex.images import ink_box, stretch, to_ink
+from im2latex.images import to_ink
+from im2latex.ink import ink_box, stretch
 from im2latex.scale import stroke_width
 
 SIDE = 64

@@ -25,7 +25,7 @@ from im2latex.calibration import (
     reliability,
     token_features,
 )
-from im2latex.errors import ConfigError, FormulaError
+from im2latex.errors import ConfigError, FormulaError, ImageError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
 from im2latex.metrics import without_spacing
@@ -92,13 +92,14 @@ def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
 def _prepare_labelled(
     bundle: Bundle, pictures: LabelledPictures, places: Sequence[int]
 ) -> Iterator[tuple[list[str], Tensor]]:
-    """The reference and the image (1, H, W) of each of those places that shows a formula."""
+    """The reference and the image (1, H, W) of each of those places that shows a formula; others are passed over."""
     for place in places:
         try:
             reference = canonicalize(pictures.formulas[place])
-        except FormulaError:
+            image = prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
+        except (FormulaError, ImageError):
             continue
-        yield reference, prepare(open_image(pictures.read(place), bundle.spec.max_pixels), bundle.spec)
+        yield reference, image
 
 
 def _add(

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from im2latex.errors import Im2LatexError, ImageError
-from im2latex.images import ImageSpec, ink_box, open_image, to_ink
+from im2latex.images import ImageSpec, open_image, to_ink
+from im2latex.ink import ink_box
 from im2latex.scale import print_size, shrink_factor
 
 PERCENTILES = (0, 1, 50, 99, 100)

@@ -23,7 +23,8 @@ from im2latex.data.look import Look
 from im2latex.data.looks import FONTS
 from im2latex.data.render import Renderer
 from im2latex.errors import ImageError
-from im2latex.images import ink_box, to_ink
+from im2latex.images import to_ink
+from im2latex.ink import ink_box
 from im2latex.scale import LARGEST, SMALLEST
 from training.command import run_command
 from training.scale_net import ScaleNet, scale_graph

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from im2latex.images import INK_LEVEL
+from im2latex.ink import INK_LEVEL
 from im2latex.symbol_image import REACH, SIDE
 
 

@@ -43,6 +43,9 @@ ACCENTS = _commands("acute grave ddot tilde bar breve check hat vec dot phantom"
 LINES = _commands("overline underline")
 """Commands whose argument is always put in two pairs of braces."""
 
+WITH_OPTION = _commands("sqrt xrightarrow xleftarrow")
+"""Commands that take an optional argument before their own."""
+
 INFIX = {r"\over": r"\frac", r"\choose": r"\binom"}
 """Commands between the two halves of a group, and those that take the halves as arguments."""
 

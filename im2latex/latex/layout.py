@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from im2latex.latex.commands import ENVIRONMENTS, LINES, WITH_COLUMNS
+from im2latex.latex.commands import ENVIRONMENTS, LINES, WITH_COLUMNS, WITH_OPTION
 
 _STYLES = {rf"\begin{{{style}}}": style for style, _, _ in ENVIRONMENTS.values()}
 _SHORT_NAMES = {
@@ -28,14 +28,14 @@ def drop_layout(tokens: list[str]) -> list[str]:
     An environment that is not in normal form, or would be read in another way, stays as it is.
     """
     tokens = [*tokens, "", "", ""]
-    partners = _partners(tokens)
+    partners, options = _partners(tokens), _options(tokens)
     needless: set[int] = set()
     for place in range(len(tokens) - 3):
         if tokens[place] in LINES:
             needless.update(_inner_braces(partners, place + 1))
         elif tokens[place] in _STYLES:
             cells = _cells(tokens, partners, place)
-            if all(_is_plain(tokens, cell) for cell in cells):
+            if all(_is_plain(tokens, cell, place in options) for cell in cells):
                 needless.update(_cell_braces(tokens, cells, tokens[place] == r"\begin{aligned}"))
             end = cells[-1].closing + 2 if cells else place
             needless.update(_shorten_name(tokens, place, end))
@@ -52,6 +52,22 @@ def _partners(tokens: list[str]) -> dict[int, int]:
         elif token == "}" and opened:
             partners[opened.pop()] = place
     return partners
+
+
+def _options(tokens: list[str]) -> set[int]:
+    """Return the places inside of optional arguments."""
+    inside: set[int] = set()
+    opened: list[int] = []  # how deep in braces each began
+    depth = 0
+    for place, token in enumerate(tokens):
+        depth += (token == "{") - (token == "}")
+        if token == "[" and tokens[place - 1] in WITH_OPTION:
+            opened.append(depth)
+        elif token == "]" and opened[-1:] == [depth]:
+            opened.pop()
+        if opened:
+            inside.add(place)
+    return inside
 
 
 def _inner_braces(partners: dict[int, int], outer: int) -> list[int]:
@@ -82,8 +98,13 @@ def _cells(tokens: list[str], partners: dict[int, int], begin: int) -> list[_Cel
     return cells
 
 
-def _is_plain(tokens: list[str], cell: _Cell) -> bool:
-    r"""True where the cell is the same one without braces: `\\` would take a `[` or `*` for its own."""
+def _is_plain(tokens: list[str], cell: _Cell, in_option: bool) -> bool:
+    r"""True where the cell is the same one without braces.
+
+    `\\` would take a `[` or `*` for its own, and an optional argument end at a `]`.
+    """
+    if in_option and "]" in tokens[cell.opening : cell.closing]:
+        return False
     if cell.column > 0:
         return True
     first = tokens[cell.opening + 1]

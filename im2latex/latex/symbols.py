@@ -4,7 +4,7 @@ A token that is in no table has no class: it is never written, because nobody ha
 `im2latex/tests/test_grammar.py` typesets every command that is named here.
 """
 
-from im2latex.latex.commands import ACCENTS, FUNCTIONS, INTEGRALS, LINES, STYLES
+from im2latex.latex.commands import ACCENTS, FUNCTIONS, INTEGRALS, LINES, STYLES, WITH_OPTION
 
 _CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabdfghjkoqsuvwyz,;:!?+=`\"@"
 SINGLES = frozenset("lcrmpteinx|-.*[]{}^_&")
@@ -94,7 +94,7 @@ _CLASSES: dict[str, frozenset[str] | tuple[str, ...]] = {
     "two groups": (r"\cfrac",),
     "two arguments": TWO_ARGUMENTS,
     "text": TEXT_COMMANDS,
-    "option": _commands("sqrt xrightarrow xleftarrow"),
+    "option": WITH_OPTION,
     "mathop": (r"\mathop",),
     "infix": (r"\atop",),
     "substack": (r"\substack",),

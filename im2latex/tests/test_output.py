@@ -45,6 +45,14 @@ MATRICES = (
         (r"\left( \begin{matrix} { 1 } \\ \end{matrix} \right)", r"\begin{pmatrix}1\end{pmatrix}"),
         (r"\left\{ \begin{cases} { a } & { b } \\ \end{cases} \right.", r"\begin{cases}a&b\end{cases}"),
         (r"\begin{aligned} { a } & { { } = b } \\ \end{aligned}", r"\begin{aligned}a&=b\end{aligned}"),
+        (
+            r"\sqrt [ \begin{matrix} { ] } \\ \end{matrix} ] { \begin{matrix} { a ] } \\ \end{matrix} }",
+            r"\sqrt[\begin{matrix}{]}\\\end{matrix}]{\begin{matrix}a]\end{matrix}}",
+        ),
+        (
+            r"\xleftarrow [ \sqrt [ \begin{cases} { a } & { b ] } \\ \end{cases} ] { y } ] { x }",
+            r"\xleftarrow[\sqrt[\begin{cases}{a}&{b]}\\\end{cases}]{y}]{x}",
+        ),
         (r"\begin{matrix} { a } \\ { [ b ] } \\ \end{matrix}", r"\begin{matrix}{a}\\{[b]}\\\end{matrix}"),
     ],
 )

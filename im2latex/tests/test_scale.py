@@ -9,7 +9,8 @@ from PIL import Image
 
 from im2latex.data.im2latex100k import SMALL
 from im2latex.data.packed import read_packed
-from im2latex.images import ImageSpec, ink_box, to_ink
+from im2latex.images import ImageSpec, to_ink
+from im2latex.ink import ink_box
 from im2latex.scale import print_size, shrink_factor, stroke_size
 
 

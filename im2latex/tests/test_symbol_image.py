@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageDraw, ImageOps
 
 from im2latex.errors import ImageError
-from im2latex.images import ink_box
+from im2latex.ink import ink_box
 from im2latex.scale import stroke_width
 from im2latex.symbol_image import REACH, SIDE, STROKE, TOLERANCE, normalize_symbol, peel, to_input
 from im2latex.tests.symbol_sets import STROKES, draw_symbol

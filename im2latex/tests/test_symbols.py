@@ -19,7 +19,7 @@ from im2latex.data.symbols import (
     read_symbols,
 )
 from im2latex.errors import DataError
-from im2latex.images import ink_box
+from im2latex.ink import ink_box
 from im2latex.symbol_image import REACH, SIDE, normalize_symbol
 from im2latex.tests.symbol_sets import draw_symbol, make_symbol_set
 

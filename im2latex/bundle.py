@@ -8,6 +8,7 @@ float32 again when loaded, and no arithmetic is done in bfloat16. A second entry
 import copy
 import json
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -99,17 +100,17 @@ def save_bundle(
 def load_bundle(path: str | Path) -> Bundle:
     """Read a bundle onto the CPU, in float32 and eval mode; raises BundleError when it is missing, damaged or newer."""
     decoder, about, draft = _load(Path(path), FORMULA, {"vocab", "spec", "facts"})
-    unknown = about["spec"].keys() - asdict(ImageSpec()).keys()
-    if unknown:
-        raise BundleError(f"{Path(path).name} has unknown image settings {sorted(unknown)}")
-    return Bundle(
-        decoder=decoder,
-        tokenizer=Tokenizer(about["vocab"]),
-        spec=ImageSpec(**about["spec"]),
-        facts=about["facts"],
-        calibration=_read_calibration(Path(path).name, about.get("calibration")),
-        draft=draft,
-    )
+    try:
+        return Bundle(
+            decoder=decoder,
+            tokenizer=Tokenizer(about["vocab"]),
+            spec=ImageSpec(**about["spec"]),
+            facts=dict(about["facts"]),
+            calibration=_read_calibration(about.get("calibration")),
+            draft=draft,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"{Path(path).name} has settings that this im2latex cannot read: {error!r}") from error
 
 
 def save_symbols(path: str | Path, classifier: nn.Module, classes: Sequence[str], facts: dict[str, Any]) -> None:
@@ -153,8 +154,11 @@ def _load(path: Path, kind: str, wanted: set[str]) -> tuple[nn.Module, dict[str,
             module = torch.jit.load(str(path), map_location="cpu", _extra_files=extra)  # type: ignore[no-untyped-call]
         except (RuntimeError, ValueError, OSError) as error:
             raise BundleError(f"{path.name} is damaged or no model file: {str(error)[:80]}") from error
+    with zipfile.ZipFile(path) as archive:  # PyTorch checks no sums
+        if (broken := archive.testzip()) is not None:
+            raise BundleError(f"{path.name} is damaged: {broken} is not what was written; fetch the file again")
     about = _read_entry(path.name, extra[ENTRY])
-    found = about.get("kind", FORMULA)
+    found = str(about.get("kind", FORMULA))
     if found != kind:
         command = COMMANDS.get(found, "a newer im2latex")
         raise BundleError(f"{path.name} holds a {found} model, wanted a {kind} model; it is for `{command}`")
@@ -185,11 +189,8 @@ def _read_entry(name: str, text: str | bytes) -> dict[str, Any]:
     return dict(about)
 
 
-def _read_calibration(name: str, found: dict[str, list[float]] | None) -> Calibration | None:
+def _read_calibration(found: dict[str, list[float]] | None) -> Calibration | None:
     """The calibration of a bundle, which need not have one."""
     if found is None:
         return None
-    try:
-        return Calibration(tuple(found["token_weights"]), tuple(found["formula_weights"]))
-    except (KeyError, TypeError) as error:
-        raise BundleError(f"{name} has a calibration that this im2latex cannot read: {error!r}") from error
+    return Calibration(tuple(found["token_weights"]), tuple(found["formula_weights"]))

@@ -112,6 +112,25 @@ def test_a_damaged_bundle_is_refused(path, damage):
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_a_weight_that_is_not_what_was_written_is_noticed(path, tmp_path):
+    with zipfile.ZipFile(path) as archive:
+        weights = max(archive.infolist(), key=lambda entry: entry.file_size * ("/data/" in entry.filename))
+        content = archive.read(weights)
+    data = bytearray(path.read_bytes())
+    data[data.index(content) + 1] ^= 0x40
+    (tmp_path / "model.pt").write_bytes(data)
+    with pytest.raises(BundleError, match=r"model.pt is damaged: .*/data/"):
+        load_bundle(tmp_path / "model.pt")
+
+
+@pytest.mark.parametrize("settings", [{"spec": []}, {"spec": {"unknown": 1}}, {"vocab": None}, {"calibration": [1]}])
+def test_settings_of_another_kind_are_refused(path, monkeypatch, settings):
+    read = bundle._read_entry
+    monkeypatch.setattr(bundle, "_read_entry", lambda name, text: {**read(name, text), **settings})
+    with pytest.raises(BundleError, match="has settings that this im2latex cannot read"):
+        load_bundle(path)
+
+
 def test_torchscript_of_another_program_is_refused(tmp_path):
     torch.jit.save(torch.jit.script(nn.Linear(2, 2)), str(tmp_path / "other.pt"))
     with pytest.raises(BundleError, match="not written by im2latex"):

@@ -27,11 +27,14 @@ MAX_ATTENDED = 60
 
 
 class Throughput(Callback):
-    """Logs `train/samples_per_second` over all ranks, validation left out."""
+    """Logs `train/samples_per_second` over all ranks, validation left out, and `train/waiting`.
+
+    That is the share of the time in which the next batch was waited for: near 0 where data keep up with the device.
+    """
 
     def __init__(self) -> None:
         self._samples = 0
-        self._began = 0.0
+        self._began = self._ended = self._waited = 0.0
 
     def on_train_batch_start(
         self,
@@ -41,7 +44,9 @@ class Throughput(Callback):
         batch_idx: int,
     ) -> None:
         if self._samples == 0:
-            self._began = time.perf_counter()
+            self._began, self._waited = time.perf_counter(), 0.0
+        else:
+            self._waited += time.perf_counter() - self._ended
 
     def on_train_batch_end(
         self,
@@ -52,10 +57,11 @@ class Throughput(Callback):
         batch_idx: int,
     ) -> None:
         self._samples += len(batch.images) * trainer.world_size
+        self._ended = time.perf_counter()
         if (trainer.global_step + 1) % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            pl_module.log(
-                "train/samples_per_second", self._samples / (time.perf_counter() - self._began), prog_bar=True
-            )
+            seconds = self._ended - self._began
+            pl_module.log("train/samples_per_second", self._samples / seconds, prog_bar=True)
+            pl_module.log("train/waiting", self._waited / seconds)
             self._samples = 0
 
     def on_validation_start(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule) -> None:

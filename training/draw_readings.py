@@ -1,9 +1,11 @@
 """Draw a sheet for people: pictures, the LaTeX that was read from each, and that LaTeX rendered again.
 
 python training/draw_readings.py --images images.zip --labels labels.tsv --out sheet.png --count 10
+python training/draw_readings.py --images images.zip --labels labels.tsv --out wrong.png --wrong_in predictions.tsv
 """
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 from jsonargparse import auto_cli
@@ -13,17 +15,32 @@ from im2latex.data.render import Look, render_formulas
 from im2latex.predictor import Predictor
 from im2latex.visualize import draw_sheet
 from training.labelled import open_labelled
+from training.scored import read_table
 
 GAP = 24  # pixels between a picture and its LaTeX rendered again
 
 
 def draw_readings(
-    images: Path, labels: Path, out: Path, bundle: str | None = None, count: int = 10, skip: int = 0, halve: bool = True
+    images: Path,
+    labels: Path,
+    out: Path,
+    bundle: str | None = None,
+    count: int = 10,
+    skip: int = 0,
+    halve: bool = True,
+    wrong_in: Path | None = None,
 ) -> None:
-    """Reads `count` labelled pictures after the first `skip`; `halve` brings 200 dpi beside our 100 dpi."""
+    """Reads `count` labelled pictures after the first `skip`; `halve` brings 200 dpi beside our 100 dpi.
+
+    `wrong_in`: what `evaluate.py --image_match true` wrote; only what looked wrong there.
+    """
     pictures = open_labelled(images, labels)
+    rows: Sequence[int] = range(len(pictures.names))
+    if wrong_in is not None:
+        wrong = {row["name"] for row in read_table(wrong_in) if row["image_match"] == "0"}
+        rows = [row for row in rows if pictures.names[row] in wrong]
     predictor = Predictor.load(bundle)
-    shown = [Image.open(io.BytesIO(pictures.read(row))).convert("L") for row in range(skip, skip + count)]
+    shown = [Image.open(io.BytesIO(pictures.read(row))).convert("L") for row in rows[skip : skip + count]]
     predictions = predictor.predict_batch(shown)
     rendered = list(render_formulas([prediction.latex for prediction in predictions], Look()))
     pairs = []

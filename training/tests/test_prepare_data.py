@@ -112,7 +112,9 @@ def test_labelled_pictures_are_packed_as_they_are(tmp_path: Path, capsys: pytest
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name, width in (("a.png", 40), ("b.png", 50)):
-        Image.new("RGB", (width, 20), "white").save(pictures / name)
+        picture = Image.new("RGB", (width, 20), "white")
+        picture.paste("black", (5, 5, 15, 7))
+        picture.save(pictures / name)
     (pictures / "c.png").write_bytes(b"no picture")
     (tmp_path / "labels.tsv").write_text("a.png\tx^2\nb.png\t\\frac{a}b\nc.png\ty\n")
     sources = ["--pictures", str(pictures), "--labels", str(tmp_path / "labels.tsv")]

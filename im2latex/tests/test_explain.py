@@ -115,6 +115,18 @@ def test_what_cannot_be_written_is_refused_before_anything_is_read(capsys, flags
     assert message in capsys.readouterr().err
 
 
+def test_a_picture_that_cannot_be_explained_is_named(tmp_path, capsys):
+    Image.new("L", (40, 20), 255).save(tmp_path / "blank.png")
+    assert main(["explain", str(tmp_path / "blank.png"), "--out", str(tmp_path / "a.html")]) == 1
+    assert f"{tmp_path / 'blank.png'}: the picture is blank" in capsys.readouterr().err
+
+
+def test_a_page_in_place_of_a_folder_is_refused_in_a_line(tmp_path, capsys):
+    (tmp_path / "d.html").mkdir()
+    assert main(["explain", str(README), "--out", str(tmp_path / "d.html")]) == 1
+    assert capsys.readouterr().err.startswith("im2latex: [Errno 21] Is a directory")
+
+
 def test_explaining_needs_neither_matplotlib_nor_anything_of_training(tmp_path):
     code = (
         "import sys; from im2latex.cli import main\n"

@@ -18,6 +18,7 @@ import im2latex
 from im2latex.bulk.command import batch_parser, run_batch
 from im2latex.errors import Im2LatexError, ImageError
 from im2latex.explain.command import explain_parser, run_explain
+from im2latex.prediction import to_json_line
 from im2latex.symbol_command import run_symbol, symbol_parser
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Answer:
     def as_json(self) -> str:
         """One line of JSON: file, latex, tokens, confidence, seconds; or file, error."""
         if self.prediction is None:
-            return json.dumps({"file": self.file, "error": self.error}, ensure_ascii=False)
+            return to_json_line({"file": self.file, "error": self.error})
         fields = {
             "file": self.file,
             "latex": self.prediction.latex,
@@ -51,7 +52,7 @@ class Answer:
             "confidence": round(self.prediction.confidence, 6),
             "seconds": round(self.seconds, 4),
         }
-        return json.dumps(fields, ensure_ascii=False)
+        return to_json_line(fields)
 
 
 class AsWritten(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
@@ -66,6 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "explain": run_explain, "batch": run_batch,
     }  # fmt: skip
     try:
+        require_output()
         code = commands[arguments.subcommand](arguments[arguments.subcommand])
         sys.stdout.flush()
         return code
@@ -73,8 +75,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"im2latex: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # as when `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain as it leaves
+        drop_output()
         return READER_LEFT
+    except OSError as error:
+        print(f"im2latex: {error}", file=sys.stderr)
+        drop_output()
+        return 1
+
+
+def require_output() -> None:
+    """Raises OSError where standard output is closed: Python would print into nothing, without a word."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed")
+
+
+def drop_output() -> None:
+    """Forget what standard output does not take: Python would try once more, and complain, as it leaves."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def build_parser() -> ArgumentParser:

@@ -23,7 +23,7 @@ SPACING = frozenset(
 r"""Commands that only move what follows. `\` alone is the control space `\ `, split at its white space."""
 
 SPACING_WITH_ARGUMENT = frozenset([r"\hspace", r"\hspace*", r"\vspace", r"\vspace*"])
-"""The same, with a length in braces after them: `\\hspace { 1 c m }`."""
+"""The same, with a length in braces after them: `\\hspace { 1 c m }`; the star may be a token of its own."""
 
 
 def corpus_bleu(predictions: Sequence[Tokens], references: Sequence[Tokens]) -> float:
@@ -82,9 +82,10 @@ def without_spacing(tokens: Tokens) -> list[str]:
 
 
 def _end_of_argument(tokens: Tokens, start: int) -> int:
-    """The place after the braces that open at `start`; `start` itself when none open there or they never close."""
-    if start < len(tokens) and tokens[start] == "{" and "}" in tokens[start:]:
-        return start + list(tokens[start:]).index("}") + 1
+    """The place after the braces that open at `start`, or after a star there; `start` where there are none, or open."""
+    opening = start + (list(tokens[start : start + 1]) == ["*"])
+    if opening < len(tokens) and tokens[opening] == "{" and "}" in tokens[opening:]:
+        return opening + list(tokens[opening:]).index("}") + 1
     return start
 
 

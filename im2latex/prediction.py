@@ -1,6 +1,9 @@
 """What is said of a picture: its LaTeX, how sure the model is, and what else it may be."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,8 @@ class Prediction:
     """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
     alternatives: list[Alternative] = field(default_factory=list)
     """Other readings that the beam found, best first; as many as were asked for, or fewer."""
+
+
+def to_json_line(fields: Mapping[str, Any]) -> str:
+    """The fields as a line that every UTF-8 stream takes: bytes of a file name that are no UTF-8 become \\udcNN."""
+    return json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace").decode()

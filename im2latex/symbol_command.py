@@ -1,6 +1,5 @@
 """`im2latex symbol`: name the symbol in each picture, with the next guesses."""
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 
 from im2latex.errors import ImageError
+from im2latex.prediction import to_json_line
 
 if TYPE_CHECKING:
     from im2latex.symbol_reader import Guess
@@ -37,7 +37,7 @@ def run_symbol(arguments: Namespace) -> int:
         except ImageError as error:
             failed = True
             if arguments.json:
-                print(json.dumps({"file": file, "error": str(error)}, ensure_ascii=False), flush=True)
+                print(to_json_line({"file": file, "error": str(error)}), flush=True)
             else:
                 print(f"{file}: {error}", file=sys.stderr, flush=True)
             continue
@@ -48,7 +48,7 @@ def run_symbol(arguments: Namespace) -> int:
 def _as_json(file: str, guesses: "list[Guess]") -> str:
     """One line: file, latex, confidence, and the next guesses as objects of latex and confidence."""
     best, *others = ({"latex": guess.latex, "confidence": guess.confidence} for guess in guesses)
-    return json.dumps({"file": file, **best, "next": others}, ensure_ascii=False)
+    return to_json_line({"file": file, **best, "next": others})
 
 
 def _as_text(guesses: "list[Guess]") -> str:

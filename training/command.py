@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from jsonargparse import ArgumentParser
 
+from im2latex.cli import drop_output, require_output
 from im2latex.errors import Im2LatexError
 
 Config = TypeVar("Config")
@@ -25,9 +26,11 @@ def run_command(
     parser.add_class_arguments(config_class)
     config = config_class(**vars(parser.instantiate(parser.parse_args(arguments))))
     try:
-        print(run(config))
-    except Im2LatexError as error:
+        require_output()
+        print(run(config), flush=True)
+    except (Im2LatexError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
+        drop_output()
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -21,6 +21,7 @@ from im2latex import metrics
 from im2latex.bleu import all_conventions
 from im2latex.confusions import TokenErrors, count_confusions
 from im2latex.data.tex import require_latex
+from im2latex.errors import ConfigError
 from im2latex.predictor import Predictor
 from training.command import run_command
 from training.gallery import GalleryConfig, write_page
@@ -73,7 +74,10 @@ class Evaluation:
 
 
 def evaluate(config: EvaluateConfig) -> Evaluation:
-    """Read every picture, write all files, and return the scores."""
+    """Read every picture, write all files, and return the scores; raises ConfigError for numbers that mean nothing."""
+    for flag, least in (("beam", 1), ("gallery", 0), ("workers", 1), ("threads", 0)):
+        if getattr(config, flag) < least:
+            raise ConfigError(f"--{flag} {getattr(config, flag)}, wanted at least {least}")
     if config.threads:
         torch.set_num_threads(config.threads)
     if config.image_match or config.gallery:

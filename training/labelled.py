@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,11 +122,15 @@ def open_packed(folder: Path) -> LabelledPictures:
 
 
 def read_labels(path: Path, column: int) -> list[tuple[str, str]]:
-    """Name and formula of every line; DataError when the file is missing, empty or a line lacks the column."""
+    """Name and formula of every line; DataError when the file is missing, empty, not UTF-8, or lacks the column."""
     if not path.is_file():
         raise DataError(f"there is no table of labels {path}")
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} cannot be read as UTF-8 text: {error}") from error
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         cells = line.rstrip("\r").split("\t")
@@ -143,12 +148,24 @@ def _folder_reader(folder: Path, names: Sequence[str]) -> Callable[[int], bytes]
 
 
 def _zip_reader(path: Path, names: Sequence[str]) -> Callable[[int], bytes]:
-    """Members are found by their full name, or by their last part."""
+    """Members are found by their full name, or by their last part where only one member has it."""
     archive = zipfile.ZipFile(path)
-    members = {Path(member).name: member for member in archive.namelist()}
-    members |= {member: member for member in archive.namelist()}
+    members = {member: [member] for member in archive.namelist()}
+    for member in archive.namelist():
+        if Path(member).name != member:
+            members.setdefault(Path(member).name, []).append(member)
     _check_all_there(path, [name for name in names if name not in members])
-    return lambda row: archive.read(members[names[row]])
+    for name in names:
+        if name not in archive.NameToInfo and len(members[name]) > 1:
+            raise DataError(f"{path.name} holds {' and '.join(members[name])}: write in {name}'s label which is meant")
+    return lambda row: _read_member(archive, members[names[row]][0])
+
+
+def _read_member(archive: zipfile.ZipFile, member: str) -> bytes:
+    try:
+        return archive.read(member)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{member} cannot be read out of {archive.filename}: {error}") from error
 
 
 def _check_all_there(where: Path, missing: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from im2latex.data.pack import Drawn, PackConfig, Readable, Report, pack
 from im2latex.data.prepare import prepare
 from im2latex.data.render import Look
 from im2latex.data.sources import SPLITS, draw_split
-from im2latex.errors import ConfigError, Im2LatexError, ImageError
+from im2latex.errors import ConfigError, DataError, Im2LatexError, ImageError
 from im2latex.images import open_image, to_grey
 from training.labelled import open_labelled
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.instantiate(parser.parse_args(arguments))
     try:
         reports = run(PrepareConfig(**vars(given)))
-    except Im2LatexError as error:
+    except (Im2LatexError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for folder, report in reports.items():
@@ -77,7 +77,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(config: PrepareConfig) -> dict[str, Report]:
-    """Makes the data set; a report for every packed folder. Raises ConfigError unless one source is named."""
+    """Makes the data set; a report for every packed folder.
+
+    Raises ConfigError unless one source is named and the numbers mean something, DataError when nothing is chosen.
+    """
+    _check_numbers(config)
     out = Path(config.out)
     sources = [config.formulas, config.official, config.pictures, config.download or None]
     if len(sources) - sources.count(None) != 1 or (config.pictures is None) != (config.labels is None):
@@ -99,6 +103,14 @@ def run(config: PrepareConfig) -> dict[str, Report]:
         raise ConfigError(f"{folder} has not the official layout: formula_images/, four im2latex_*.lst files")
     reports = pack_official(folder, out, workers=config.workers, config=config.pack)
     return {str(out / split): report for split, report in reports.items()}
+
+
+def _check_numbers(config: PrepareConfig) -> None:
+    for flag, least in (("skip", 0), ("limit", 1), ("workers", 1)):
+        if (value := getattr(config, flag)) is not None and value < least:
+            raise ConfigError(f"--{flag} {value}, wanted at least {least}")
+    if not 0 <= config.held_out < 0.5:
+        raise ConfigError(f"--held_out {config.held_out}, wanted at least 0 and less than 0.5: it is taken twice")
 
 
 def _pack_pictures(pictures: Path, labels: Path, config: PrepareConfig) -> Report:
@@ -126,6 +138,9 @@ def _select(config: PrepareConfig) -> list[Formula]:
             break
         if fnmatchcase(formula.source, config.only):
             kept.setdefault(formula.formula if config.unique else place, formula)
+    if len(kept) <= config.skip:
+        fitting = f"{len(kept)} formulas that fit --only {config.only!r}, of which --skip passes over {config.skip}"
+        raise DataError(f"nothing to pack: {config.formulas} holds {fitting}")
     return list(kept.values())[config.skip :]
 
 

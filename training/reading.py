@@ -14,7 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from im2latex.data.packed import sha256_of
-from im2latex.errors import ImageError
+from im2latex.errors import ConfigError, ImageError
 from im2latex.images import size_in_cells
 from im2latex.predictor import Predictor, bundled_model
 from training.labelled import LabelledPictures
@@ -89,20 +89,31 @@ def name_run(bundle: str | None, pictures: LabelledPictures, beam: int) -> str:
 
 
 def _resume(file: Path, run: str) -> Readings:
-    """What the file holds of this run; a file of another run is emptied, and a last line torn by a crash cut off."""
-    readings = Readings({}, 0.0, [])
+    """What the file holds of this run; a file of another run is emptied, and a last line torn by a crash cut off.
+
+    Raises ConfigError for a file that is no such thing.
+    """
     lines = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
-    if not lines or json.loads(lines[0]) != {"run": run}:
-        if lines:
-            print(f"{file} is of another model, set or beam: all is read anew", file=sys.stderr)
-        lines = [json.dumps({"run": run}).encode()]
-    for line in lines[1:]:
+    try:
+        if not lines or json.loads(lines[0]) != {"run": run}:
+            if lines:
+                print(f"{file} is of another model, set or beam: all is read anew", file=sys.stderr)
+            lines = [json.dumps({"run": run}).encode()]
+        readings = _parse(lines[1:])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{file} holds what no interrupted run wrote: delete it, and all is read anew") from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"\n".join([*lines, b""]))
+    return readings
+
+
+def _parse(lines: Sequence[bytes]) -> Readings:
+    readings = Readings({}, 0.0, [])
+    for line in lines:
         record = json.loads(line)
         readings.commits += [record["commit"]] if "commit" in record else []
         readings.seconds += record.get("seconds", 0.0)
         readings.by_place |= {int(place): Reading(**row) for place, row in record.get("readings", {}).items()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"\n".join([*lines, b""]))
     return readings
 
 

@@ -48,7 +48,12 @@ def make_plan(source: str, out: Path, bundle: Path, settings: Settings, shard_si
     """The plan of `out`: a new one, or the one that is there if it is the same. Raises DataError if it is another.
 
     The source is listed each time, so that a source that has changed is noticed; memory does not grow with it.
+    Raises BundleError, and plans nothing, when the bundle cannot be loaded.
     """
+    if not (out / PLAN).is_file():
+        from im2latex.bundle import load_bundle  # loads torch, which a run that goes on leaves to its workers
+
+        load_bundle(bundle)  # or the plan of a model that cannot be loaded would stand in the way of the right one
     out.mkdir(parents=True, exist_ok=True)
     partial = out / (ENTRIES + ".partial")
     digest, pictures = write_entries(partial, list_source(source, out), shard_size)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from im2latex.data.dataset import FormulaBatch, FormulaImages
 from im2latex.data.sampler import BucketBatchSampler, round_up
-from im2latex.errors import ImageError
+from im2latex.errors import DataError, ImageError
 from im2latex.images import ImageSpec, prepare, print_factor, to_ink
 from im2latex.tokenizer import BOS, EOS, PAD
 
@@ -53,14 +53,21 @@ class FormulaBatches(Dataset[FormulaBatch]):
 
     def _sample(self, index: int, scale: float) -> tuple[Tensor, list[int]]:
         image, token_ids = self.samples[index]
+        try:
+            return self._prepare(image, index, scale), token_ids
+        except ImageError as error:
+            formula = " ".join(self.samples.tokens(index))
+            raise DataError(f"sample {index}, {formula}: {error}; prepare the set again, without it") from error
+
+    def _prepare(self, image: Image.Image, index: int, scale: float) -> Tensor:
         if self.augment is None:
-            return prepare(image, self.spec), token_ids
+            return prepare(image, self.spec)
         shrink = print_factor(to_ink(image), self.spec)  # of the clean picture: bolder print is not larger print
         changed = self.augment(image, self._generator(index, 0), scale)
         try:
-            return prepare(changed, self.spec, shrink), token_ids
+            return prepare(changed, self.spec, shrink)
         except ImageError:  # a faint picture has been made fainter than can be seen
-            return prepare(image, self.spec, shrink), token_ids
+            return prepare(image, self.spec, shrink)
 
     def _generator(self, index: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.epoch, index, purpose])

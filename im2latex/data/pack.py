@@ -24,7 +24,8 @@ from im2latex.data.packed import (
     write_shard,
     write_vocabulary,
 )
-from im2latex.errors import DataError, FormulaError
+from im2latex.errors import DataError, FormulaError, ImageError
+from im2latex.images import to_ink
 from im2latex.latex import canonicalize
 
 PLAN = "plan.json"  # what is being made; gone once the manifest is there
@@ -124,13 +125,21 @@ def _make_shard(
     rows = []
     answers = draw([(formula, tokens) for _, formula, tokens in readable])
     for (position, formula, tokens), drawn in zip(readable, answers, strict=True):
-        if drawn.image is None:
-            failures.append((position, "render", drawn.error or "no picture", formula.formula))
-        else:
-            rows.append(_row(formula, tokens, drawn.image))
+        try:
+            rows.append(_row(formula, tokens, _require_ink(drawn)))
+        except ImageError as error:
+            failures.append((position, "render", str(error), formula.formula))
         bar.update()
     _write_failures(_failures(out, number), sorted(failures))
     write_shard(_shard(out, number), rows)  # last: a shard that is there is complete
+
+
+def _require_ink(drawn: Drawn) -> Image.Image:
+    """The picture; raises ImageError where there is none, or none that a model could see anything in."""
+    if drawn.image is None:
+        raise ImageError(drawn.error or "no picture")
+    to_ink(drawn.image)
+    return drawn.image
 
 
 def _row(formula: Formula, tokens: list[str], image: Image.Image) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from im2latex.data.sampler import Batch, BatchBudget, BucketBatchSampler, fill_buckets, shuffle_batches
 from im2latex.errors import ConfigError
 
-SPARE = 1.005
-"""Batches of a lane, against those of the first epoch: a little more, as their number must stay the same in all."""
+ORDERS = 4
+"""Orders of the shards that epochs take in turn: so few that all are known, and with them how many batches to make."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,8 @@ class StreamConfig:
     """How far samples are mixed, which is also how many are in memory."""
 
     lanes: int = 8
-    """Places of the set that are read at a time; each rank reads its part of them, so a multiple of the ranks."""
+    """Places of the set that are read at a time; each rank reads its part of them, so a multiple of the ranks.
+    A set too small for so many has half of them, or half of those."""
     window: int = 16_384
     """Samples of a lane that are mixed with each other."""
 
@@ -28,9 +29,10 @@ class StreamConfig:
 class StreamBatchSampler(BucketBatchSampler):
     """The promises of BucketBatchSampler, for samples that lie in shards and are not all in memory.
 
-    In every epoch the shards are put in an order drawn by lot and cut into lanes; each lane is cut into windows; the
-    samples of a window make batches as those of a whole set would; batches come from all lanes in turn. Rank r of W
-    reads the lanes r, r + W, ... and no others. The order does not depend on W.
+    The shards are put in one of ORDERS orders drawn by lot and cut into lanes of as much work; each lane is cut into
+    windows; the samples of a window make batches as those of a whole set would, other ones in every epoch; batches
+    come from all lanes in turn. Rank r of W reads the lanes r, r + W, ... and no others. The order does not depend on
+    W. Every lane has as many batches as the fullest lane of any order: the others split some of theirs.
     """
 
     def __init__(
@@ -63,44 +65,68 @@ class StreamBatchSampler(BucketBatchSampler):
     @property
     def kept(self) -> int:
         """Shards that this rank needs in memory at a time: those of one window in each of its lanes, and the next."""
-        per_shard = max(1, len(self._shards) // len(np.unique(self._shards)))
-        return (self.stream.lanes // self.world_size) * (-(-self.stream.window // per_shard) + 1) + 1
+        return len(self._counts[0]) // self.world_size * self._spread + 1
 
     def _prepare(self, sizes: npt.NDArray[Any], lengths: npt.NDArray[Any], multiple: int) -> int:
-        lanes = self.stream.lanes
-        if lanes % self.world_size or lanes < 1:
-            raise ConfigError(f"{lanes} lanes cannot be dealt to {self.world_size} ranks: wanted a multiple of them")
-        if self._samples < lanes:
-            raise ConfigError(f"{self._samples} samples are too few for {lanes} lanes: do not stream so small a set")
+        wanted = self.stream.lanes
+        if wanted % self.world_size or wanted < 1:
+            raise ConfigError(f"{wanted} lanes cannot be dealt to {self.world_size} ranks: wanted a multiple of them")
         self._sizes, self._lengths, self._multiple = sizes, lengths, multiple
-        counts = [sum(len(self._mix(window, 0)) for window in windows) for windows in self._lanes()]
-        self._per_lane = min(self._samples // lanes, int(max(counts) * SPARE) + 2)
-        return self._per_lane * lanes // self.world_size
+        self._costs = np.empty(self._samples)  # (N,) share of a batch that a sample takes
+        for members, room in fill_buckets(sizes, lengths, self.budget, multiple):
+            self._costs[members] = 1 / room
+        if self._samples < wanted or not any(map(self._fits, _halved(wanted, self.world_size))):
+            few = f"{self._samples} samples are too few for {wanted} lanes on {self.world_size} ranks"
+            raise ConfigError(f"{few} with this budget of a batch: do not stream so small a set")
+        return self._per_lane * len(self._counts[0]) // self.world_size
+
+    def _fits(self, lanes: int) -> bool:
+        """Whether every lane has a sample for each batch it must make; notes how many batches its windows give."""
+        orders = [self._cut(order, lanes) for order in range(ORDERS if self.shuffle else 1)]
+        if not all(len(lane) for order in orders for lane in order):
+            return False
+        cut = [[self._windows(lane) for lane in order] for order in orders]
+        self._counts = [[[len(self._mix(window, 0)) for window in lane] for lane in order] for order in cut]
+        self._spread = max(len(np.unique(self._shards[window])) for order in cut for lane in order for window in lane)
+        self._per_lane = max(sum(counts) for order in self._counts for counts in order)
+        return self._per_lane <= min(len(lane) for order in orders for lane in order)
 
     def _identity(self) -> dict[str, Any]:
-        return {**super()._identity(), "lanes": self.stream.lanes, "window": self.stream.window}
+        return {**super()._identity(), "lanes": self.stream.lanes, "window": self.stream.window, "orders": ORDERS}
 
     def _order(self) -> Iterator[Batch]:
         """A batch from each lane in turn."""
-        return chain.from_iterable(zip(*map(self._batches, self._lanes(), range(self.stream.lanes)), strict=True))
+        order = self.epoch % ORDERS if self.shuffle else 0
+        counts = self._counts[order]
+        lanes = map(self._batches, self._cut(order, len(counts)), counts, range(len(counts)))
+        return chain.from_iterable(zip(*lanes, strict=True))
 
-    def _lanes(self) -> list[list[npt.NDArray[np.int64]]]:
-        """The windows of every lane in this epoch: samples as they lie in the shards."""
-        order = self._generator().permutation(np.unique(self._shards))
-        place = np.empty(int(order.max()) + 1, dtype=np.int64)
-        place[order] = np.arange(len(order))
-        sequence = np.argsort(place[self._shards], kind="stable")
-        lanes = np.array_split(sequence, self.stream.lanes)
-        return [np.array_split(lane, -(-len(lane) // self.stream.window)) for lane in lanes]
+    def _cut(self, order: int, lanes: int) -> list[npt.NDArray[np.int64]]:
+        """The samples of every lane as they lie in the shards: each lane has its share of shards of every cost."""
+        generator = np.random.default_rng([self.seed, order])
+        shards, its = np.unique(self._shards, return_inverse=True)
+        drawn = generator.permutation(len(shards))
+        costs = np.bincount(its, self._costs) / np.bincount(its)
+        ranked = drawn[np.argsort(costs[drawn], kind="stable")]
+        alike = np.array_split(ranked, range(lanes, len(ranked), lanes))
+        lane_of = np.concatenate([generator.permutation(lanes)[: len(part)] for part in alike])
+        place = np.empty(len(shards), dtype=np.int64)
+        place[ranked[np.lexsort([generator.permutation(len(ranked)), lane_of])]] = np.arange(len(ranked))
+        sequence = np.argsort(place[its], kind="stable")
+        costs = self._costs[sequence]
+        middles = np.cumsum(costs) - costs / 2
+        return np.split(sequence, np.searchsorted(middles, costs.sum() * np.arange(1, lanes) / lanes))
 
-    def _batches(self, windows: list[npt.NDArray[np.int64]], lane: int) -> Iterator[Batch]:
-        """The batches of a lane, exactly `_per_lane` of them: its last window makes up the difference."""
-        left = self._per_lane
-        for window in windows[:-1]:
-            batches = self._mix(window, lane)
-            left -= len(batches)
-            yield from batches
-        yield from even_out(self._mix(windows[-1], lane), left)
+    def _windows(self, lane: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+        return np.array_split(lane, -(-len(lane) // self.stream.window))
+
+    def _batches(self, samples: npt.NDArray[np.int64], counts: list[int], lane: int) -> Iterator[Batch]:
+        """The batches of a lane, exactly `_per_lane` of them: each window makes up its share of the difference."""
+        windows = self._windows(samples)
+        spare = np.cumsum([0, *(len(window) - count for window, count in zip(windows, counts, strict=True))])
+        more = np.diff((self._per_lane - sum(counts)) * spare // max(1, spare[-1]))
+        for window, count, extra in zip(windows, counts, more.tolist(), strict=True):
+            yield from split_to(self._mix(window, lane), count + extra)
 
     def _mix(self, window: npt.NDArray[np.int64], lane: int) -> list[Batch]:
         """The samples of a window in batches, in an order drawn by lot."""
@@ -110,14 +136,19 @@ class StreamBatchSampler(BucketBatchSampler):
         return [window[batch].tolist() for batch in shuffle_batches(buckets, generator)]
 
 
-def even_out(batches: list[Batch], wanted: int) -> list[Batch]:
-    """Halves the largest batches, or joins the smallest, until there are so many; the others keep their places."""
+def split_to(batches: list[Batch], wanted: int) -> list[Batch]:
+    """Halves the largest batches until there are so many; the others keep their places."""
+    assert len(batches) <= wanted <= sum(map(len, batches)), "batches are split, never joined, and none is empty"
     while len(batches) < wanted:
         largest = max(range(len(batches)), key=lambda place: len(batches[place]))
         half = len(batches[largest]) // 2
         batches[largest : largest + 1] = [batches[largest][:half], batches[largest][half:]]
-    while len(batches) > max(wanted, 1):
-        smallest = batches.pop(min(range(len(batches)), key=lambda place: len(batches[place])))
-        target = min(range(len(batches)), key=lambda place: len(batches[place]))
-        batches[target] = batches[target] + smallest
     return batches
+
+
+def _halved(lanes: int, ranks: int) -> Iterator[int]:
+    """The number of lanes, then half of it and so on, as long as that can be dealt to the ranks."""
+    yield lanes
+    while lanes % (2 * ranks) == 0:
+        lanes //= 2
+        yield lanes

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import PositiveInt
 
-from im2latex.errors import ConfigError
+from im2latex.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
     from im2latex.explanation import Explanation
@@ -34,7 +34,10 @@ def run_explain(arguments: Namespace) -> int:
     from im2latex.predictor import Predictor
 
     predictor = Predictor.load(arguments.bundle)
-    found = predictor.explain(Path(arguments.file), arguments.beam)
+    try:
+        found = predictor.explain(Path(arguments.file), arguments.beam)
+    except ImageError as error:
+        raise ImageError(f"{arguments.file}: {error}") from error
     if arguments.out:
         write(found, Path(arguments.out))
     if arguments.features:

@@ -14,18 +14,20 @@ GAP = 16
 CAPTION = 24
 CELL = 300
 """A cell is at least this wide, so that the ink of a wide formula can still be seen in it."""
+MOST_COLUMNS = 6
+"""Where there are many tokens: narrower cells could not hold their captions."""
+MAX_HEIGHT = 4000
 MAX_MAPS = 64
 """Feature maps on a sheet: those that vary most."""
 
 
 def draw_attention(explanation: Explanation) -> Image.Image:
     """The picture once for each token, with what was looked at, the token and its confidence."""
-    columns = int(np.clip((WIDTH - GAP) // (1.5 * explanation.image.width + GAP), 1, (WIDTH - GAP) // (CELL + GAP)))
-    overlay = Overlay(explanation, (WIDTH - GAP) // columns - GAP, 400)
     found = explanation.prediction
     tokens = found.tokens.split()
     title = textwrap.wrap(found.latex, 130) or ["nothing was read"]
     top = GAP + CAPTION * (len(title) + 1) + GAP
+    columns, overlay = arrange(explanation, len(tokens), MAX_HEIGHT - top - GAP)
     down = overlay.size[0] + CAPTION + GAP
     across = (WIDTH - GAP) // columns
     sheet = Image.new("RGB", (WIDTH, top + down * -(-len(tokens) // columns) + GAP), "white")
@@ -40,6 +42,20 @@ def draw_attention(explanation: Explanation) -> Image.Image:
         sheet.paste(overlay.draw(place), (corner[0], corner[1] + CAPTION))
         draw_caption(draw, corner, f"{place + 1}  {token}", confidence)
     return sheet
+
+
+def arrange(explanation: Explanation, tokens: int, height: int) -> tuple[int, Overlay]:
+    """The fewest columns that suit the picture's width and leave the cells within the height; smaller cells if none."""
+    suits = (WIDTH - GAP) // (1.5 * explanation.image.width + GAP)
+    columns = int(np.clip(suits, 1, (WIDTH - GAP) // (CELL + GAP)))
+    while True:
+        overlay = Overlay(explanation, (WIDTH - GAP) // columns - GAP, 400)
+        room = height // max(1, -(-tokens // columns)) - CAPTION - GAP
+        if overlay.size[0] <= room:
+            return columns, overlay
+        if columns == MOST_COLUMNS:
+            return columns, Overlay(explanation, overlay.max_width, max(1, room))
+        columns += 1
 
 
 def draw_caption(draw: ImageDraw.ImageDraw, corner: tuple[int, int], text: str, confidence: float) -> None:

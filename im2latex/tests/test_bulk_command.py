@@ -111,10 +111,18 @@ def test_two_runs_do_not_write_into_one_folder(bundle, tmp_path, capsys):
     assert "another run is writing" in capsys.readouterr().err
 
 
-def test_a_bundle_that_cannot_be_loaded_ends_the_run_with_a_sentence(tmp_path, capsys):
+def test_a_bundle_that_cannot_be_loaded_ends_the_run_with_a_sentence_and_no_plan(bundle, tmp_path, capsys):
     (tmp_path / "bad.pt").write_bytes(b"no bundle")
-    assert run_batch(make_folder(tmp_path / "set", 2), tmp_path / "out", tmp_path / "bad.pt", "--workers=1") == 1
+    folder = make_folder(tmp_path / "set", 2)
+    assert run_batch(folder, tmp_path / "out", tmp_path / "bad.pt", "--workers=1") == 1
     assert "bad.pt is damaged or no model file" in capsys.readouterr().err
+    assert run_batch(folder, tmp_path / "out", bundle, "--workers=1") == 0
+
+
+def test_an_output_folder_that_is_a_file_is_said_in_a_line(bundle, tmp_path, capsys):
+    (tmp_path / "out.png").write_bytes(b"")
+    assert run_batch(make_folder(tmp_path / "set", 1), tmp_path / "out.png", bundle) == 1
+    assert capsys.readouterr().err.startswith("im2latex: [Errno 17] File exists")
 
 
 def test_a_missing_package_is_named_with_its_extra(monkeypatch, tmp_path, capsys):

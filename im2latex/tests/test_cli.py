@@ -1,5 +1,7 @@
 """The command: one line a file in the order given, and a bad file costs only itself."""
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -138,6 +140,30 @@ def test_serve_help_lists_the_settings_a_line_each(capsys):
     with pytest.raises(SystemExit):
         cli.main(["serve", "--help"])
     assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("  IM2LATEX_MAX_UPLOAD_BYTES ")]
+
+
+NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
+
+
+@pytest.mark.parametrize("command", ["predict", "symbol"])
+def test_a_file_name_that_is_no_utf8_once_broke_the_json(files, tmp_path, command):
+    written = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    name = str(tmp_path / NOT_UTF8)
+    with contextlib.redirect_stdout(written):
+        assert cli.main([command, "--json", name]) == 1
+    answer = json.loads(written.buffer.getvalue())
+    assert (answer["file"], set(answer)) == (name, {"file", "error"})
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the disk that is always full is one of Linux")
+@pytest.mark.parametrize(("redirection", "reason"), [(">/dev/full", "No space left"), (">&-", "output is closed")])
+def test_an_output_that_takes_nothing_is_an_error_of_one_line(redirection, reason):
+    command = f"{sys.executable} -m im2latex.cli info {redirection}"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("im2latex: ")
+    assert reason in line
 
 
 def test_a_reader_that_has_seen_enough_is_no_error():

@@ -20,9 +20,11 @@ from im2latex.prediction import Prediction
 from im2latex.tests.test_explanation import README, two_bars
 
 
-def explained(tokens: str = r"x ^ { </script> }", doubtful: int = 1, background: str = "white") -> Explanation:
+def explained(
+    tokens: str = r"x ^ { </script> }", doubtful: int = 1, background: str = "white", size: tuple[int, int] = (200, 100)
+) -> Explanation:
     """A picture whose tokens were all read from its middle."""
-    image = two_bars((200, 100), 1, background)
+    image = two_bars(size, 1, background)
     prepared, placement = prepare_placed(image, ImageSpec())
     count = len(tokens.split())
     maps = np.zeros((count, prepared.shape[1] // 8, prepared.shape[2] // 8), dtype=np.float32)
@@ -51,6 +53,14 @@ def test_the_sheet_marks_doubtful_tokens_by_a_bar_and_boxes_all():
     sure, unsure = draw_attention(explained(doubtful=0)), draw_attention(explained(doubtful=3))
     assert count_pixels(sure, VERMILLION) == 0 < count_pixels(unsure, VERMILLION)
     assert count_pixels(sure, BLUE) > 100
+
+
+@pytest.mark.parametrize(("size", "tokens"), [((1008, 270), 30), ((200, 100), 250), ((80, 400), 60), ((200, 100), 5)])
+def test_a_sheet_of_many_tokens_or_a_wide_picture_once_was_ten_thousand_pixels_high(size, tokens):
+    sheet = draw_attention(explained("x " * tokens, doubtful=0, size=size))
+    assert sheet.width == 1280
+    assert sheet.height <= 4000
+    assert count_pixels(sheet, BLUE) > 100 * tokens / 5
 
 
 def test_the_animation_has_a_frame_a_token_and_waits_at_doubtful_ones(tmp_path):
@@ -113,6 +123,18 @@ def test_the_command_writes_all_kinds_and_says_what_is_doubtful(tmp_path, capsys
 def test_what_cannot_be_written_is_refused_before_anything_is_read(capsys, flags, message):
     assert main(["explain", "missing.png", *flags]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_picture_that_cannot_be_explained_is_named(tmp_path, capsys):
+    Image.new("L", (40, 20), 255).save(tmp_path / "blank.png")
+    assert main(["explain", str(tmp_path / "blank.png"), "--out", str(tmp_path / "a.html")]) == 1
+    assert f"{tmp_path / 'blank.png'}: the picture is blank" in capsys.readouterr().err
+
+
+def test_a_page_in_place_of_a_folder_is_refused_in_a_line(tmp_path, capsys):
+    (tmp_path / "d.html").mkdir()
+    assert main(["explain", str(README), "--out", str(tmp_path / "d.html")]) == 1
+    assert capsys.readouterr().err.startswith("im2latex: [Errno 21] Is a directory")
 
 
 def test_explaining_needs_neither_matplotlib_nor_anything_of_training(tmp_path):

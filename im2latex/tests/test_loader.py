@@ -12,6 +12,7 @@ from im2latex.data.dataset import FormulaBatch, FormulaImages
 from im2latex.data.loader import FormulaBatches, ResumableLoader
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler, round_up
+from im2latex.errors import DataError
 from im2latex.images import ImageSpec, prepare
 from im2latex.tests.packed_sets import make_packed_set
 from im2latex.tokenizer import BOS, EOS, PAD
@@ -129,6 +130,14 @@ def test_bolder_print_is_not_taken_for_larger_print() -> None:
 
 def test_a_picture_that_augmentation_made_blank_is_taken_as_it_was(samples: FormulaImages) -> None:
     assert torch.equal(FormulaBatches(samples, SPEC, Fade())[3].images, FormulaBatches(samples, SPEC)[3].images)
+
+
+def test_a_blank_sample_of_a_packed_set_is_named(samples: FormulaImages, monkeypatch: pytest.MonkeyPatch) -> None:
+    blank = Image.new("L", (40, 20), 255)
+    monkeypatch.setattr(FormulaImages, "__getitem__", lambda samples, index: (blank, [4]))
+    for augment in (None, Bolder()):
+        with pytest.raises(DataError, match=r"sample 3, x \^ .* n3: the picture is blank"):
+            FormulaBatches(samples, SPEC, augment).__getitems__([3])
 
 
 def test_augmentation_changes_from_epoch_to_epoch(samples: FormulaImages) -> None:

@@ -60,6 +60,8 @@ def test_exact_match_counts_formulas():
         (r"a \ b ~ c \quad d \qquad e", "a b c d e"),
         (r"a \hspace { 1 c m } b", "a b"),
         (r"\hspace* { 0 . 3 i n } b }", "b }"),
+        (r"a \hspace * { 1 c m } b", "a b"),
+        (r"a \hspace * b", "a * b"),
         (r"a \hspace", "a"),
         (r"\hspace { 1 c m", "{ 1 c m"),
         (r"{ \, } x", "{ } x"),

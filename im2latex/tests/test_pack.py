@@ -37,8 +37,9 @@ class Artist:
                 raise Killed
             self.drawn += 1
             lacks_ink = tokens == ["y"]
-            image = None if lacks_ink else Image.new("L", (10 * len(tokens), 20), 128)
-            yield Drawn(image, "no\tink" if lacks_ink else None)
+            image = Image.new("L", (10 * len(tokens), 20), 255)
+            image.paste(100, (4, 4, 12, 6))
+            yield Drawn(None if lacks_ink else image, "no\tink" if lacks_ink else None)
 
 
 def make(out: Path, artist: Artist | None = None, **facts: str) -> Report:
@@ -78,6 +79,19 @@ def test_the_report_counts_what_was_packed_and_why_the_rest_was_not(tmp_path: Pa
     lines = (tmp_path / "failures.tsv").read_text(encoding="utf-8").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["position", "4", "9"]
     assert lines[2] == "9\trender\tno ink\ty"
+
+
+def test_a_picture_in_which_nothing_can_be_seen_once_was_packed_and_stopped_the_training(tmp_path: Path) -> None:
+    def draw(part: list[Readable]) -> Iterator[Drawn]:
+        for _, tokens in part:
+            image = Image.new("L", (40, 20), 255)
+            image.paste(245 if tokens == ["y"] else 0, (10, 8, 20, 10))
+            yield Drawn(image, None)
+
+    report = pack(FORMULAS, tmp_path, draw, {}, CONFIG)
+    assert (report.total, report.packed) == (20, 18)
+    line = (tmp_path / "failures.tsv").read_text(encoding="utf-8").splitlines()[2]
+    assert line.startswith("9\trender\tthe picture is blank: 10 grey levels")
 
 
 def test_other_tools_read_the_shards_and_the_manifest_tells_their_checksums(tmp_path: Path) -> None:

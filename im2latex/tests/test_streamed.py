@@ -12,7 +12,7 @@ from im2latex.data.dataset import FormulaImages
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
-from im2latex.data.stream_order import StreamBatchSampler, StreamConfig, even_out
+from im2latex.data.stream_order import StreamBatchSampler, StreamConfig, split_to
 from im2latex.data.streamed import StreamedImages
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
@@ -140,14 +140,68 @@ def test_lanes_that_cannot_be_dealt_out_are_refused(streamed, lanes, ranks):
         make_order(streamed, lanes=lanes, world_size=ranks)
 
 
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.integers(1, 20))
-def test_evening_out_keeps_all_samples_and_makes_the_number_wanted(sizes, wanted):
+def unlike_order(budget=BUDGET, **options):
+    """16 shards of 60 samples, whole shards of large or of small pictures, as sets of `also` bring them."""
+    large = np.repeat(np.random.default_rng(3).random(16) < 0.4, 60)
+    sizes = np.where(large[:, None], [[192, 208]], [[32, 64]])
+    named = {"stream": StreamConfig(4, 100), "rank": 0, "world_size": 1, **options}
+    order = StreamBatchSampler(sizes, np.full(960, 20), np.repeat(np.arange(16), 60), budget=budget, **named)
+    return order, sizes
+
+
+@pytest.mark.parametrize(
+    "budget", [BatchBudget(max_pixels=240_000), BatchBudget(max_pixels=50_000), BatchBudget(max_tokens=60)]
+)
+def test_shards_of_large_and_of_small_pictures_once_broke_the_number_of_batches_or_their_budget(budget):
+    for seed in range(4):
+        order, sizes = unlike_order(budget, seed=seed)
+        for epoch in range(6):
+            order.set_epoch(epoch)
+            batches = list(order)
+            assert len(batches) == len(order)
+            assert sorted(all_of(batches)) == list(range(len(sizes)))
+            for batch in batches:
+                pixels = len(batch) * sizes[batch].max(axis=0).prod()
+                assert 1 <= len(batch) <= min(budget.max_samples, budget.max_tokens // 20)
+                assert pixels <= budget.max_pixels
+
+
+def test_lanes_of_unlike_shards_have_as_much_work_so_that_few_batches_are_split():
+    order, sizes = unlike_order(BatchBudget(max_pixels=240_000))
+    drawn = BucketBatchSampler(sizes, np.full(960, 20), budget=BatchBudget(max_pixels=240_000), rank=0, world_size=1)
+    assert len(order) <= 1.25 * len(drawn)
+
+
+def test_ranks_and_a_resumed_run_see_the_batches_of_unlike_shards_that_one_process_sees():
+    budget = BatchBudget(max_pixels=240_000)
+    order, _ = unlike_order(budget)
+    order.set_epoch(5)
+    whole = list(order)
+    ranks = [unlike_order(budget, rank=rank, world_size=2)[0] for rank in range(2)]
+    for each in ranks:
+        each.load_state_dict({**each.state_dict(9), "epoch": 5})
+    assert [batch for step in zip(*ranks, strict=True) for batch in step] == whole[18:]
+
+
+def test_pictures_of_which_none_shares_a_batch_are_dealt_to_fewer_lanes_or_refused():
+    sizes, lengths, shards = np.full((10, 2), 320), np.full(10, 5), np.repeat(np.arange(5), 2)
+    options = {"stream": StreamConfig(4, 100), "budget": BatchBudget(max_pixels=1)}
+    order = StreamBatchSampler(sizes, lengths, shards, rank=0, world_size=2, **options)
+    assert [len(batch) for batch in order] == [1] * 5
+    with pytest.raises(ConfigError, match="too few"):
+        StreamBatchSampler(sizes, lengths, shards, rank=0, world_size=4, **options)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.floats(0, 1))
+def test_splitting_keeps_all_samples_and_makes_the_number_wanted(sizes, share):
     samples = iter(range(sum(sizes)))
     batches = [[next(samples) for _ in range(size)] for size in sizes]
-    wanted = min(wanted, sum(sizes))
-    even = even_out([list(batch) for batch in batches], wanted)
+    wanted = len(sizes) + int(share * (sum(sizes) - len(sizes)))
+    even = split_to([list(batch) for batch in batches], wanted)
     assert len(even) == wanted
+    assert all(any(set(part) <= set(batch) for batch in batches) for part in even)
     assert sorted(all_of(even)) == sorted(all_of(batches))
+    assert all(even)
 
 
 def test_a_damaged_shard_is_noticed_before_training(tmp_path):

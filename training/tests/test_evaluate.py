@@ -21,6 +21,11 @@ def run(files, *flags: str) -> dict[str, Any]:
     return report
 
 
+def flags_of(files) -> list[str]:
+    source = ["--images", str(files / "set"), "--labels", str(files / "set" / "labels.tsv")]
+    return ["--bundle", str(files / "model.pt"), "--out", str(files / "out"), *source]
+
+
 def test_scores_and_counts_are_those_of_the_predictions(files):
     report = run(files)
     assert report["set"] == "set"
@@ -82,6 +87,27 @@ def test_what_another_model_read_is_not_taken_up(files, capsys):
     (files / "out" / "unfinished.jsonl").write_text('{"run": "other"}\n')
     assert run(files)["scores"]["exact_match"] == 33.33
     assert "all is read anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"garbage\n", b"\xff\n", b'{"run": "R"}\ngarbage\n', b'{"run": "R"}\n[]\n'])
+def test_an_unfinished_file_of_garbage_is_refused_with_the_cure(files, monkeypatch, capsys, content):
+    monkeypatch.setattr("training.evaluate.name_run", lambda *_: "R")
+    (files / "out").mkdir()
+    (files / "out" / "unfinished.jsonl").write_bytes(content)
+    assert main(flags_of(files)) == 1
+    assert "unfinished.jsonl holds what no interrupted run wrote: delete it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("flag", "least"), [("threads=-1", 0), ("beam=0", 1), ("gallery=-1", 0), ("workers=0", 1)])
+def test_numbers_that_mean_nothing_are_refused(files, capsys, flag, least):
+    assert main([*flags_of(files), f"--{flag}"]) == 1
+    assert f"--{flag.replace('=', ' ')}, wanted at least {least}" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_is_a_file_is_said_in_a_line(files, capsys):
+    (files / "out").write_bytes(b"")
+    assert main(flags_of(files)) == 1
+    assert "error: [Errno" in capsys.readouterr().err
 
 
 def test_predictions_come_in_the_order_of_the_labels_whatever_the_order_of_reading(files, monkeypatch):

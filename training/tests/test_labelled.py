@@ -64,6 +64,41 @@ def test_an_empty_table_is_refused(images, labels, content):
         open_labelled(images, labels)
 
 
+def test_a_short_name_that_two_members_of_a_zip_have_once_took_the_last_of_them(tmp_path, labels):
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for member in ("x/a.png", "y/a.png", "z/b.png", "b.png"):
+            archive.writestr(member, member)
+    with pytest.raises(DataError, match=r"images.zip holds x/a.png and y/a.png: write in a.png's label which"):
+        open_labelled(tmp_path / "images.zip", labels)
+    labels.write_text("y/a.png\ty\nb.png\tx^2\n")
+    pictures = open_labelled(tmp_path / "images.zip", labels)
+    assert [pictures.read(place) for place in range(2)] == [b"y/a.png", b"b.png"]
+
+
+@pytest.mark.parametrize("flaw", ["a wrong checksum", "a password"])
+def test_a_member_of_a_zip_that_cannot_be_read_is_named(tmp_path, labels, flaw):
+    path = tmp_path / "images.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("a.png", "b.png"):
+            archive.writestr(name, f"content of {name}")
+    data = bytearray(path.read_bytes())
+    if flaw == "a password":
+        data[6] = data[data.index(b"PK\x01\x02") + 8] = 1
+    path.write_bytes(data if flaw == "a password" else data.replace(b"content of a", b"Content of a"))
+    pictures = open_labelled(path, labels)
+    assert pictures.read(0) == b"content of b.png"
+    with pytest.raises(DataError, match=r"a.png cannot be read out of .*images.zip: "):
+        pictures.read(1)
+
+
+def test_a_table_with_a_byte_order_mark_is_read_and_one_in_another_encoding_refused(images, labels):
+    labels.write_text("a.png\ty\n", encoding="utf-8-sig")
+    assert open_labelled(images, labels).names == ["a.png"]
+    labels.write_text("a.png\t\\text{é}\n", encoding="latin-1")
+    with pytest.raises(DataError, match=r"labels.tsv cannot be read as UTF-8 text: "):
+        open_labelled(images, labels)
+
+
 def test_what_is_neither_folder_nor_zip_is_refused(labels):
     with pytest.raises(DataError, match="neither a folder nor a zip"):
         open_labelled(labels, labels)

@@ -97,6 +97,9 @@ def test_the_official_layout_is_packed(tmp_path: Path) -> None:
         (["--formulas", "a.txt", "--download"], "name one source"),
         (["--formulas", "nowhere.txt"], "no formula list at nowhere.txt"),
         (["--official", "nowhere"], "nowhere has not the official layout"),
+        (["--formulas", "a.txt", "--limit", "-1"], "--limit -1, wanted at least 1"),
+        (["--formulas", "a.txt", "--skip", "-1"], "--skip -1, wanted at least 0"),
+        (["--formulas", "a.txt", "--held_out", "2"], "--held_out 2.0, wanted at least 0 and less than 0.5"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(
@@ -108,11 +111,22 @@ def test_what_is_wrong_is_said_in_a_line(
     assert message in shown
 
 
+@pytest.mark.parametrize(("lines", "flags"), [("% none\n", []), ("x\n", ["--skip", "1"]), ("x\n", ["--only", "wiki"])])
+def test_a_list_of_which_nothing_is_chosen_once_ended_well(
+    lines: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "list.txt").write_text(lines)
+    assert main(["--formulas", str(tmp_path / "list.txt"), "--out", str(tmp_path / "out"), *flags]) == 1
+    assert "nothing to pack: " in capsys.readouterr().err
+
+
 def test_labelled_pictures_are_packed_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name, width in (("a.png", 40), ("b.png", 50)):
-        Image.new("RGB", (width, 20), "white").save(pictures / name)
+        picture = Image.new("RGB", (width, 20), "white")
+        picture.paste("black", (5, 5, 15, 7))
+        picture.save(pictures / name)
     (pictures / "c.png").write_bytes(b"no picture")
     (tmp_path / "labels.tsv").write_text("a.png\tx^2\nb.png\t\\frac{a}b\nc.png\ty\n")
     sources = ["--pictures", str(pictures), "--labels", str(tmp_path / "labels.tsv")]

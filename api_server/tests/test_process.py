@@ -141,6 +141,13 @@ def test_the_door_does_not_say_what_stands_behind_it(server):
     assert "server" not in requests.get(server.url("/healthz"), timeout=60).headers
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_who_asks_for_the_head_alone_gets_it_and_no_body(server, path):
+    head, whole = (requests.request(method, server.url(path), timeout=60) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
 def test_two_requests_on_one_connection_are_both_answered(server):
     answer = server.send(WHOLE + WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: close"))
     bodies = [json.loads(part.split(b"\r\n\r\n")[1]) for part in answer.split(b"HTTP/1.1 200 OK")[1:]]

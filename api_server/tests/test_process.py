@@ -12,6 +12,7 @@ import requests
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture
 from api_server.tests.running import running
+from im2latex import cli
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + picture() + b"\r\n--x--\r\n"
@@ -157,3 +158,15 @@ def test_two_requests_on_one_connection_are_both_answered(server):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
 def test_the_loop_is_the_quick_one(server):
     assert server.server.config.loop == "uvloop"
+
+
+@pytest.mark.parametrize("content", [None, b"not a model"])
+def test_a_bundle_that_cannot_be_loaded_is_one_line_and_exit_code_1(tmp_path, monkeypatch, capfd, content):
+    path = tmp_path / "nope.pt"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("IM2LATEX_BUNDLE", "")    # and the command sets it
+    assert cli.main(["serve", "--port", "0", "--bundle", str(path)]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("im2latex: ")
+    assert "nope.pt" in line

@@ -5,10 +5,11 @@ import hmac
 import ipaddress
 import logging
 import math
+import re
 import time
 
 from fastapi import Request
-from limits import parse
+from limits import RateLimitItem, parse_many
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
@@ -25,10 +26,7 @@ class Access:
     def __init__(self, settings: Settings) -> None:
         """Raises ConfigError when the rate limit cannot be understood."""
         self.keys = [digest(key) for key in settings.api_keys]
-        try:
-            self.rate = parse(settings.rate_limit) if settings.rate_limit else None
-        except ValueError:
-            raise ConfigError("IM2LATEX_RATE_LIMIT must be a number and a time, as in 60/minute") from None
+        self.rate = read_rate(settings.rate_limit) if settings.rate_limit else None
         self.limiter = SlidingWindowCounterRateLimiter(MemoryStorage()) if self.rate else None
 
     def log_state(self) -> None:
@@ -60,6 +58,17 @@ class Access:
             reset = self.limiter.get_window_stats(self.rate, caller).reset_time
             wait = str(max(1, math.ceil(reset - time.time())))
             raise Problem(429, "rate_limited", f"More than {self.rate}.", {"Retry-After": wait})
+
+
+def read_rate(text: str) -> RateLimitItem:
+    """The one limit in a text; raises ConfigError for none, for several, and for a number that is 0."""
+    try:
+        rates = parse_many(text)
+    except ValueError:
+        rates = []
+    if len(rates) != 1 or not all(int(number) for number in re.findall("[0-9]+", text)):
+        raise ConfigError(f"IM2LATEX_RATE_LIMIT must be one positive limit, as in 60/minute; found {text!r}")
+    return rates[0]
 
 
 def digest(key: str) -> str:

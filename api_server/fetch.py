@@ -86,7 +86,7 @@ def ask(target: Target, address: str, settings: Settings, deadline: float) -> by
             alarm = threading.Timer(max(0.0, deadline - time.monotonic()), hang_up, [sock])
             alarm.start()
             try:
-                return read_answer(sock, target, settings)
+                return read_answer(sock, target, settings, deadline)
             finally:
                 alarm.cancel()
     except (OSError, http.client.HTTPException, ValueError):
@@ -119,8 +119,8 @@ def hang_up(sock: socket.socket) -> None:
         return
 
 
-def read_answer(sock: socket.socket, target: Target, settings: Settings) -> bytes | Redirect:
-    """Send the request and read the answer, counting bytes while they come."""
+def read_answer(sock: socket.socket, target: Target, settings: Settings, deadline: float) -> bytes | Redirect:
+    """Send the request and read the answer; raises OSError or HTTPException when it does not come whole."""
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = sock
     headers = {"Host": target.host_header, "User-Agent": "im2latex", "Accept": "image/*"}
@@ -132,12 +132,21 @@ def read_answer(sock: socket.socket, target: Target, settings: Settings) -> byte
         raise Problem(422, "url_failed", f"image_url was answered with status {answer.status}.")
     if answer.getheader("Content-Encoding", "identity").lower() != "identity":
         raise Problem(422, "url_failed", "image_url was answered in a compressed form, which was not asked for.")
+    return read_body(answer, settings, deadline)
+
+
+def read_body(answer: http.client.HTTPResponse, settings: Settings, deadline: float) -> bytes:
+    """Read the picture, counting bytes while they come."""
     body = bytearray()
     while chunk := answer.read(CHUNK):
         body += chunk
         if len(body) > settings.max_upload_bytes:
             detail = f"The picture is larger than {in_words(settings.max_upload_bytes)}."
             raise Problem(422, "url_too_large", detail)
+    if time.monotonic() >= deadline:
+        raise TimeoutError  # the alarm hung up, which looks like the end
     if answer.length:
         raise Problem(422, "url_failed", "image_url ended before its end.")
+    if not body:
+        raise Problem(422, "url_failed", "image_url was answered with nothing.")
     return bytes(body)

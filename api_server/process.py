@@ -18,12 +18,14 @@ from api_server.app import create_app
 from api_server.logs import LOGGING
 from api_server.service import Service
 from api_server.settings import Settings
+from im2latex.predictor import Predictor
 
 
 def run(host: str, port: int) -> int:
-    """Serve until told to stop; raises ConfigError for settings that mean nothing. Returns the exit code."""
+    """Serve until told to stop; returns the exit code. Raises ConfigError for settings, BundleError for a model."""
     settings = Settings.from_environment(os.environ)
-    server = make_server(create_app(settings), settings, host, port)
+    predictor = Predictor.load(settings.bundle or None)  # here: a failure in the lifespan would be a traceback
+    server = make_server(create_app(settings, predictor), settings, host, port)
     server.run()
     return 0 if server.started else 1
 

@@ -76,12 +76,14 @@ async def predict_stream(
     return StreamingResponse(to_events(first, readings, seconds), media_type=MEDIA_TYPE)
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz", tags=["operate"])
 async def healthz() -> Health:
     """Answer that the process lives."""
     return Health(status="ok")
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses={503: {"model": Health}}, tags=["operate"])
 async def readyz(service: ServiceDep) -> JSONResponse:
     """Answer 200 once the model is loaded and warm, 503 before and while the server stops."""
@@ -94,6 +96,7 @@ async def metrics(service: ServiceDep) -> Response:
     return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
+@router.head("/", include_in_schema=False)
 @router.get("/", include_in_schema=False)
 async def page() -> FileResponse:
     """Answer with the web page."""

@@ -66,7 +66,12 @@ class Token(BaseModel):
     """One LaTeX token and how sure the model is of it."""
 
     token: str = Field(examples=["\\frac"])
-    confidence: float = Field(ge=0, le=1, description="Probability the model gave this token, 0 to 1.")
+    confidence: float = Field(
+        ge=0,
+        le=1,
+        description="Probability that this token is right, given those before it; of a model that is not calibrated, "
+        "the probability it gave the token.",
+    )
 
 
 class Alternative(BaseModel):
@@ -93,7 +98,12 @@ class Reading(BaseModel):
     model_config = ConfigDict(protected_namespaces=())
 
     pred: str = Field(description="LaTeX as a person writes it.", examples=["\\frac{a}{b}"])
-    confidence: float = Field(ge=0, le=1, description="Geometric mean of the tokens' probabilities, 0 to 1.")
+    confidence: float = Field(
+        ge=0,
+        le=1,
+        description="Probability that the formula is exactly right, spacing aside; of a model that is not calibrated, "
+        "the geometric mean of the probabilities it gave the tokens and the end.",
+    )
     tokens: list[Token] = Field(description="The canonical tokens, in order.")
     alternatives: list[Alternative] = Field([], description="Other readings, best first; as many as asked for.")
     formats: dict[Format, str | None] = Field(

@@ -9,6 +9,7 @@ from im2latex.errors import ConfigError
 PREFIX = "IM2LATEX_"
 YES = ("1", "true", "yes", "on")
 NO = ("0", "false", "no", "off")
+HOSTS = PREFIX + "IMAGE_URL_HOSTS"
 
 
 def setting(default: Any, meaning: str) -> Any:
@@ -76,9 +77,9 @@ def parse(name: str, text: str, kind: object) -> Any:
     if kind is str:
         return text
     if kind == tuple[str, ...]:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        return tuple(to_ascii(part) if name == HOSTS else part for part in split(name, text))
     if kind == tuple[int, ...]:
-        return tuple(parse(name, part, int) for part in text.split(",") if part.strip())
+        return tuple(parse(name, part, int) for part in split(name, text))
     if kind is bool:
         if text.lower() not in YES + NO:
             raise ConfigError(f"{name} must be one of {', '.join(YES + NO)}")
@@ -90,3 +91,20 @@ def parse(name: str, text: str, kind: object) -> Any:
     if not 0 <= value < float("inf"):
         raise ConfigError(f"{name} must be a number that is not negative")
     return value
+
+
+def split(name: str, text: str) -> list[str]:
+    """The parts between commas; raises ConfigError for commas or spaces alone, which would open what a list closes."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if text and not parts:
+        raise ConfigError(f"{name} must be empty or name something, found {text!r}")
+    return parts
+
+
+def to_ascii(host: str) -> str:
+    """A host in the spelling in which the hosts of URLs are compared; raises ConfigError."""
+    dot = "." if host.startswith(".") else ""
+    try:
+        return dot + host.strip(".").encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        raise ConfigError(f"{HOSTS} must name hosts, found {host!r}") from None

@@ -14,9 +14,11 @@ from python_multipart.multipart import Field, File, FormParser
 from api_server.problems import Problem, in_words, invalid
 from api_server.schemas import BatchRequest, ImageRequest, Options
 
-DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
+DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(;[\w.+-]+=[^;,]*)*;base64,", re.ASCII | re.IGNORECASE)
 JSON = "application/json"
 FORM = "multipart/form-data"
+MAX_PARTS = 100
+"""Parts of a form; the parser itself counts none."""
 
 Wanted = TypeVar("Wanted", bound=BaseModel)
 
@@ -81,32 +83,51 @@ def whole(data: bytes, limit: int) -> bytes:
     return data
 
 
-def from_form(body: Body) -> tuple[dict[str, object], bytes]:
-    """The options and the field `file` of a multipart form."""
-    found: list[bytes] = []
-    fields: dict[str, object] = {}
-    formats: list[str] = []
+class Form:
+    """The pictures and options of a multipart form; raises a Problem at the first part that is one too many."""
 
-    def keep(file: File) -> None:
+    def __init__(self) -> None:
+        self.parts = 0
+        self.pictures: list[bytes] = []
+        self.options: dict[str, object] = {}
+        self.formats: list[str] = []
+
+    def take_file(self, file: File) -> None:
+        """Take a part that names a file."""
+        self.count()
         file.file_object.seek(0)
         if file.field_name == b"file":
-            found.append(file.file_object.read())
+            self.pictures.append(file.file_object.read())
         file.close()
 
-    def note(field: Field) -> None:
+    def take_field(self, field: Field) -> None:
+        """Take a part without a file's name: an option, or a picture sent in this way."""
+        self.count()
         name, text = ((part or b"").decode("utf-8", "replace") for part in (field.field_name, field.value))
-        if name == "formats":
-            formats.append(text)
+        if name == "file":
+            self.pictures.append(field.value or b"")
+        elif name == "formats":
+            self.formats.append(text)
         elif name in Options.model_fields:
-            fields[name] = text
+            self.options[name] = text
 
+    def count(self) -> None:
+        """One part more."""
+        self.parts += 1
+        if self.parts > MAX_PARTS:
+            raise Problem(422, "invalid_request", f"The form has more than {MAX_PARTS} parts.")
+
+
+def from_form(body: Body) -> tuple[dict[str, object], bytes]:
+    """The options and the field `file` of a multipart form."""
+    form = Form()
     try:
-        config = {"MAX_MEMORY_FILE_SIZE": len(body.content) + 1, "MAX_FIELDS": 100}
-        parser = FormParser(body.content_type, note, keep, boundary=body.boundary, config=config)
+        config = {"MAX_MEMORY_FILE_SIZE": len(body.content) + 1}
+        parser = FormParser(body.content_type, form.take_field, form.take_file, boundary=body.boundary, config=config)
         parser.write(body.content)
         parser.finalize()
     except FormParserError:
         raise Problem(422, "invalid_request", "The body is not a multipart form.") from None
-    if len(found) != 1:
-        raise Problem(422, "invalid_request", f"The form must have one field `file`, found {len(found)}.")
-    return fields | ({"formats": formats} if formats else {}), found[0]
+    if len(form.pictures) != 1:
+        raise Problem(422, "invalid_request", f"The form must have one field `file`, found {len(form.pictures)}.")
+    return form.options | ({"formats": form.formats} if form.formats else {}), form.pictures[0]

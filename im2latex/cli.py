@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jsonargparse import ArgumentParser, DefaultHelpFormatter, Namespace
-from jsonargparse.typing import PositiveInt
+from jsonargparse.typing import PositiveInt, restricted_number_type
 
 import im2latex
 from im2latex.bulk.command import batch_parser, run_batch
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SERVER = "api_server.process"
 SETTINGS = "api_server.settings"
 """The server, by name: the library knows nothing of HTTP."""
+
+Port = restricted_number_type("Port", int, [(">=", 0), ("<=", 65535)])
 
 READER_LEFT = 141
 """The exit code when nobody reads the output any more, as a shell reports SIGPIPE."""
@@ -120,7 +122,7 @@ def build_parser() -> ArgumentParser:
         description=f"Serve the API and the web page. Environment variables:\n\n{import_module(SETTINGS).describe()}"
     )
     serve.add_argument("--host", default="127.0.0.1", metavar="H", help="0.0.0.0 to be reached from outside")
-    serve.add_argument("--port", type=int, default=8000, metavar="P")
+    serve.add_argument("--port", type=Port, default=8000, metavar="P")
     serve.add_argument("--bundle", metavar="F", help="another model file")
     commands.add_subcommand("serve", serve, help="serve the API and the web page")
 

@@ -69,9 +69,19 @@ def test_each_key_has_a_limit_of_its_own():
     assert statuses == [200, 429, 200, 429]
 
 
-def test_a_limit_that_means_nothing_stops_the_start():
-    with pytest.raises(ConfigError, match="IM2LATEX_RATE_LIMIT"):
-        create_app(Settings(rate_limit="often"), FakePredictor())
+@pytest.mark.parametrize(
+    "rate_limit",
+    ["often", " ", "60/minute;5/second", "60/minute,5/second", "60/minute|5/second", "0/minute", "5/0 minute"],
+)
+def test_a_limit_that_means_nothing_or_only_in_part_stops_the_start(rate_limit):
+    with pytest.raises(ConfigError, match="IM2LATEX_RATE_LIMIT must be one positive limit") as refused:
+        create_app(Settings(rate_limit=rate_limit), FakePredictor())
+    assert repr(rate_limit) in str(refused.value)
+
+
+@pytest.mark.parametrize("rate_limit", ["10/minute", "10 per 2 hours", "100/day"])
+def test_one_limit_is_read_however_it_is_written(rate_limit):
+    assert create_app(Settings(rate_limit=rate_limit), FakePredictor()).state.service.access.rate is not None
 
 
 def test_an_open_server_says_so_at_its_start(caplog):

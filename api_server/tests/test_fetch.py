@@ -6,6 +6,7 @@ import time
 import pytest
 
 from api_server.fetch import fetch_image
+from api_server.problems import Problem
 from api_server.settings import Settings
 from api_server.tests.fakes import picture
 from api_server.tests.loopback import OPEN, answering, code_of, found
@@ -81,13 +82,24 @@ def test_a_bad_answer_is_a_problem_that_does_not_repeat_it(pieces, code):
         assert code_of(f"http://127.0.0.1:{port}/", settings) == code
 
 
-@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
-def test_a_server_that_drips_is_left_at_the_total_time(start):
+@pytest.mark.parametrize(
+    "start",
+    [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"],
+    ids=["no head", "a body of a known length", "a body that ends with its connection"],
+)
+def test_what_drips_beyond_the_total_time_is_left_and_not_taken_for_whole(start):
     settings = Settings(allow_private_addresses=True, read_seconds=1, total_seconds=0.5)
     with answering(start, *[b"x"] * 50, pause=0.1) as (port, _):
         started = time.monotonic()
-        assert code_of(f"http://127.0.0.1:{port}/", settings) == "url_failed"
+        with pytest.raises(Problem, match="took too long"):
+            fetch_image(f"http://127.0.0.1:{port}/", settings)
         assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("answer", [found(b""), b"HTTP/1.1 200 OK\r\n\r\n", CHUNKED + b"0\r\n\r\n"])
+def test_an_empty_answer_is_said_to_be_empty(answer):
+    with answering(answer) as (port, _), pytest.raises(Problem, match="answered with nothing"):
+        fetch_image(f"http://127.0.0.1:{port}/", OPEN)
 
 
 def test_a_server_that_says_nothing_is_left_at_the_read_time():

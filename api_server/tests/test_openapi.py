@@ -46,3 +46,11 @@ def test_bodies_and_examples_are_described(path):
         (answer,) = post["responses"][status]["content"].items()
         assert answer[0] == "application/problem+json"
         assert answer[1]["example"]["status"] == int(status)
+
+
+@pytest.mark.parametrize(("name", "claim"), [("Reading", "exactly right"), ("Token", "token is right")])
+def test_confidence_is_described_as_the_probability_that_calibration_makes_it(name, claim):
+    said = DOCUMENT["components"]["schemas"][name]["properties"]["confidence"]["description"]
+    calibrated, _, otherwise = said.partition("; of a model that is not calibrated, ")
+    assert claim in calibrated
+    assert "it gave the token" in otherwise

@@ -12,6 +12,7 @@ import requests
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture
 from api_server.tests.running import running
+from im2latex import cli
 
 HEAD = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=x\r\n"
 FORM = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + picture() + b"\r\n--x--\r\n"
@@ -141,6 +142,13 @@ def test_the_door_does_not_say_what_stands_behind_it(server):
     assert "server" not in requests.get(server.url("/healthz"), timeout=60).headers
 
 
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz"])
+def test_who_asks_for_the_head_alone_gets_it_and_no_body(server, path):
+    head, whole = (requests.request(method, server.url(path), timeout=60) for method in ("HEAD", "GET"))
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
 def test_two_requests_on_one_connection_are_both_answered(server):
     answer = server.send(WHOLE + WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: close"))
     bodies = [json.loads(part.split(b"\r\n\r\n")[1]) for part in answer.split(b"HTTP/1.1 200 OK")[1:]]
@@ -150,3 +158,15 @@ def test_two_requests_on_one_connection_are_both_answered(server):
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no uvloop for Windows")
 def test_the_loop_is_the_quick_one(server):
     assert server.server.config.loop == "uvloop"
+
+
+@pytest.mark.parametrize("content", [None, b"not a model"])
+def test_a_bundle_that_cannot_be_loaded_is_one_line_and_exit_code_1(tmp_path, monkeypatch, capfd, content):
+    path = tmp_path / "nope.pt"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setenv("IM2LATEX_BUNDLE", "")    # and the command sets it
+    assert cli.main(["serve", "--port", "0", "--bundle", str(path)]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("im2latex: ")
+    assert "nope.pt" in line

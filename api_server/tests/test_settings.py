@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import pytest
 
+from api_server.addresses import is_listed, read_url
 from api_server.settings import PREFIX, Settings, describe
 from im2latex.errors import ConfigError
 
@@ -42,11 +43,35 @@ def test_every_kind_of_value_is_read():
         ("IM2LATEX_TOTAL_SECONDS", "nan"),
         ("IM2LATEX_IMAGE_URL_PORTS", "80,http"),
         ("IM2LATEX_ALLOW_PRIVATE_ADDRESSES", "maybe"),
+        ("IM2LATEX_API_KEYS", ","),
+        ("IM2LATEX_API_KEYS", " \n"),
+        ("IM2LATEX_IMAGE_URL_HOSTS", " , "),
+        ("IM2LATEX_IMAGE_URL_PORTS", ","),
+        ("IM2LATEX_IMAGE_URL_HOSTS", "a..example"),
     ],
 )
 def test_a_setting_that_means_nothing_stops_the_start_and_is_named(name, text):
     with pytest.raises(ConfigError, match=name):
         Settings.from_environment({name: text})
+
+
+def test_an_empty_variable_sets_an_empty_list():
+    assert Settings.from_environment({"IM2LATEX_API_KEYS": ""}).api_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("allowed", "asked"),
+    [
+        ("Example.org", "http://example.ORG/"),
+        ("Bücher.example", "http://bücher.example/"),
+        ("Bücher.example", "http://xn--bcher-kva.example/"),
+        (".Bücher.example", "http://www.BÜCHER.example/"),
+        ("other.example,example.org.", "http://example.org/"),
+    ],
+)
+def test_a_host_on_the_list_is_found_however_it_is_spelled(allowed, asked):
+    settings = Settings.from_environment({"IM2LATEX_IMAGE_URL_HOSTS": allowed})
+    assert is_listed(read_url(asked).host, settings.image_url_hosts)
 
 
 def test_private_addresses_are_refused_unless_asked_for():

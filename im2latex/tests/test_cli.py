@@ -116,6 +116,8 @@ def test_an_error_of_the_library_is_a_sentence_and_exit_code_1(capsys, files, mo
         ["predict", "a.png", "--beam", "-1"],
         ["predict", "a.png", "--unknown"],
         ["serve", "--port", "many"],
+        ["serve", "--port", "-1"],
+        ["serve", "--port", "65536"],
         ["paint"],
     ],
 )

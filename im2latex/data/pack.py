@@ -25,7 +25,6 @@ from im2latex.data.packed import (
     write_vocabulary,
 )
 from im2latex.errors import DataError, FormulaError, ImageError
-from im2latex.images import to_ink
 from im2latex.latex import canonicalize
 
 PLAN = "plan.json"  # what is being made; gone once the manifest is there
@@ -138,6 +137,8 @@ def _require_ink(drawn: Drawn) -> Image.Image:
     """The picture; raises ImageError where there is none, or none that a model could see anything in."""
     if drawn.image is None:
         raise ImageError(drawn.error or "no picture")
+    from im2latex.images import to_ink  # loads torch, which the processes that draw do without
+
     to_ink(drawn.image)
     return drawn.image
 

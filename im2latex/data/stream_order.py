@@ -23,7 +23,7 @@ class StreamConfig:
     """Places of the set that are read at a time; each rank reads its part of them, so a multiple of the ranks.
     A set too small for so many has half of them, or half of those."""
     window: int = 16_384
-    """Samples of a lane that are mixed with each other."""
+    """Samples of a lane that are mixed with each other; a few more in a lane of small pictures."""
 
 
 class StreamBatchSampler(BucketBatchSampler):
@@ -85,7 +85,7 @@ class StreamBatchSampler(BucketBatchSampler):
         orders = [self._cut(order, lanes) for order in range(ORDERS if self.shuffle else 1)]
         if not all(len(lane) for order in orders for lane in order):
             return False
-        cut = [[self._windows(lane) for lane in order] for order in orders]
+        cut = [[self._windows(lane, lanes) for lane in order] for order in orders]
         self._counts = [[[len(self._mix(window, 0)) for window in lane] for lane in order] for order in cut]
         self._spread = max(len(np.unique(self._shards[window])) for order in cut for lane in order for window in lane)
         self._per_lane = max(sum(counts) for order in self._counts for counts in order)
@@ -117,12 +117,13 @@ class StreamBatchSampler(BucketBatchSampler):
         middles = np.cumsum(costs) - costs / 2
         return np.split(sequence, np.searchsorted(middles, costs.sum() * np.arange(1, lanes) / lanes))
 
-    def _windows(self, lane: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-        return np.array_split(lane, -(-len(lane) // self.stream.window))
+    def _windows(self, lane: npt.NDArray[np.int64], lanes: int) -> list[npt.NDArray[np.int64]]:
+        """As many in every lane, as each leaves batches that are not full."""
+        return np.array_split(lane, min(len(lane), -(-self._samples // (lanes * self.stream.window))))
 
     def _batches(self, samples: npt.NDArray[np.int64], counts: list[int], lane: int) -> Iterator[Batch]:
         """The batches of a lane, exactly `_per_lane` of them: each window makes up its share of the difference."""
-        windows = self._windows(samples)
+        windows = self._windows(samples, len(self._counts[0]))
         spare = np.cumsum([0, *(len(window) - count for window, count in zip(windows, counts, strict=True))])
         more = np.diff((self._per_lane - sum(counts)) * spare // max(1, spare[-1]))
         for window, count, extra in zip(windows, counts, more.tolist(), strict=True):

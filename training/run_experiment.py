@@ -100,7 +100,7 @@ def run(experiment: Experiment) -> dict[str, float] | None:
     data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
     module = _build_module(experiment, data.tokenizer.vocab)
     if resume:
-        check_checkpoint(resume, module)
+        check_checkpoint(resume, module, experiment.optimizer.name)
     mark_running(folder)
     best = ModelCheckpoint(folder, "best", monitor="val/edit_score", mode="max", enable_version_counter=False)
     signals = Signals(folder / "last.ckpt")

@@ -32,16 +32,16 @@ def refuse_earlier_run(folder: Path, cure: str) -> None:
             raise ConfigError(f"{folder} holds {name} of an earlier run: {cure}")
 
 
-def check_checkpoint(path: Path, module: nn.Module) -> None:
-    """Raise ConfigError unless a training of this module can go on from the checkpoint."""
+def check_checkpoint(path: Path, module: nn.Module, optimizer: str) -> None:
+    """Raise ConfigError unless a training of this module with this optimizer can go on from the checkpoint."""
     try:
         kept = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         sizes = {name: tuple(weight.shape) for name, weight in kept["state_dict"].items()}
-        is_whole = "optimizer_states" in kept
+        trained_with = kept["hyper_parameters"]["optimizer"]["name"] if "optimizer_states" in kept else "no optimizer"
     except (OSError, RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"--resume: {path} is missing, or no checkpoint ({type(error).__name__})") from error
-    if not is_whole:
-        raise ConfigError(f"--resume: {path} holds weights but no optimizer; --init takes weights alone")
+    if trained_with != optimizer:
+        raise ConfigError(f"--resume: {path} is of a training with {trained_with}, not {optimizer}")
     own = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
     for name in [*own, *sizes]:
         if own.get(name) != sizes.get(name):

@@ -105,7 +105,7 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
     module = LitSymbols(config.net, train.classes, optimizer)
     last = folder / "last.ckpt" if config.resume else None
     if last:
-        check_checkpoint(last, module)
+        check_checkpoint(last, module, optimizer.name)
     augment = None if config.is_plain else config.augment
     evenness = 1.0 if config.is_plain else config.evenness
     batches = TrainingBatches(train, config.batch_size, augment, evenness, config.seed)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from im2latex.errors import ConfigError
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
+from training import run_experiment
 from training.command import STOPPED
 from training.run_experiment import parse, run
 from training.run_folder import FINISHED, is_finished
@@ -155,6 +157,21 @@ def test_an_older_system_is_trained_stopped_by_sigusr1_and_kept_with_its_whole_c
     kept = checkpoint["hyper_parameters"]["experiment"]
     assert (kept["model"]["name"], kept["model"]["units"], kept["trainer"]["max_steps"]) == ("cnn_gru", 16, 100000)
     assert LitModel.load(tmp_path / "run" / "epoch-000.ckpt").model_config.name == "cnn_gru"
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"), [({}, STOPPED), ({"LOCAL_RANK": "1"}, 0), ({"TORCHELASTIC_RUN_ID": "x"}, 0)]
+)
+def test_a_process_that_is_watched_is_not_taken_for_failed_when_signals_stopped_it(monkeypatch, environment, code):
+    for name in ("LOCAL_RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["run_experiment.py"])
+    monkeypatch.setattr(run_experiment, "run", lambda experiment: None)
+    with pytest.raises(SystemExit) if code else nullcontext() as ended:
+        run_experiment.main()
+    assert ended is None or ended.value.code == code
 
 
 @pytest.mark.parametrize("flags", [["--model", "foo"], ["--model=foo"]])

@@ -1,6 +1,7 @@
 """Runs do not mix: a folder is begun once, and gone on with from a checkpoint that fits."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,12 @@ from torch import nn
 
 from im2latex.errors import ConfigError
 from training.run_folder import check_checkpoint, find_resume, is_finished, mark_finished, mark_running
+
+
+def keep(module: nn.Module, optimizer: str = "muon") -> dict[str, Any]:
+    """A checkpoint, as far as it is looked at."""
+    kept = {"optimizer": {"name": optimizer}}
+    return {"state_dict": module.state_dict(), "optimizer_states": [], "hyper_parameters": kept}
 
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
@@ -42,15 +49,10 @@ def test_a_run_that_goes_on_has_not_ended_any_more(tmp_path):
         (b"no", "is missing, or no checkpoint"),
         ([1], "is missing, or no checkpoint"),
         ({"weights": {}}, "is missing, or no checkpoint"),
-        ({"state_dict": nn.Linear(2, 3).state_dict()}, "holds weights but no optimizer"),
-        (
-            {"state_dict": nn.Linear(2, 4).state_dict(), "optimizer_states": []},
-            r"another model: weight is \(4, 2\), not \(3, 2\)",
-        ),
-        (
-            {"state_dict": nn.Linear(2, 3, bias=False).state_dict(), "optimizer_states": []},
-            r"another model: bias is None, not \(3,\)",
-        ),
+        ({"state_dict": nn.Linear(2, 3).state_dict()}, "is of a training with no optimizer, not muon"),
+        (keep(nn.Linear(2, 3), "adamw"), "is of a training with adamw, not muon"),
+        (keep(nn.Linear(2, 4)), r"another model: weight is \(4, 2\), not \(3, 2\)"),
+        (keep(nn.Linear(2, 3, bias=False)), r"another model: bias is None, not \(3,\)"),
     ],
 )
 def test_what_a_training_cannot_go_on_from_is_refused_in_one_line(tmp_path, kept, message):
@@ -60,10 +62,10 @@ def test_what_a_training_cannot_go_on_from_is_refused_in_one_line(tmp_path, kept
     elif kept is not None:
         torch.save(kept, path)
     with pytest.raises(ConfigError, match=message) as refused:
-        check_checkpoint(path, nn.Linear(2, 3))
+        check_checkpoint(path, nn.Linear(2, 3), "muon")
     assert len(str(refused.value).splitlines()) == 1
 
 
 def test_a_checkpoint_of_the_same_model_is_taken(tmp_path):
-    torch.save({"state_dict": nn.Linear(2, 3).state_dict(), "optimizer_states": []}, tmp_path / "x.ckpt")
-    check_checkpoint(tmp_path / "x.ckpt", nn.Linear(2, 3))
+    torch.save(keep(nn.Linear(2, 3)), tmp_path / "x.ckpt")
+    check_checkpoint(tmp_path / "x.ckpt", nn.Linear(2, 3), "muon")

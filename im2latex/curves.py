@@ -11,10 +11,15 @@ LOSSES = (("train/loss", "--", BLUE), ("val/loss", "-", ORANGE))
 SCORES = (("val/bleu", "-", BLUE), ("val/edit_score", "--", ORANGE), ("val/exact_match", ":", GREEN))
 
 
+def logs_of(folder: Path, name: str) -> list[Path]:
+    """The files of this name in the logs of a run and of those that it was resumed from, oldest first."""
+    return sorted(folder.glob(f"logs*/{name}"), key=lambda path: (len(path.parent.name), path.parent.name))
+
+
 def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
     """Each logged value over the steps, of a run and of those that it was resumed from (`logs*/metrics.csv`)."""
     curves: dict[str, dict[int, float]] = defaultdict(dict)
-    for path in sorted(folder.glob("logs*/metrics.csv"), key=lambda path: (len(path.parent.name), path.parent.name)):
+    for path in logs_of(folder, "metrics.csv"):
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             step = int(row.pop("step"))
             for name, value in row.items():

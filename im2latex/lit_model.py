@@ -22,7 +22,7 @@ from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
 from im2latex.models import ModelConfig, Penalises, describe_model, read_model
 from im2latex.models.tied import tied
-from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
+from im2latex.optimizers import OptimizerConfig, build_optimizer, capped_warmup, warmup_cosine
 from im2latex.tokenizer import EOS, PAD, Tokenizer
 
 ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias", "model.output.weight", "model.output.bias")
@@ -178,6 +178,7 @@ class LitModel(lightning.LightningModule):
         config = self.optimizer_config
         optimizer = build_optimizer(self.model, config)
         total_steps = config.total_steps or self._planned_steps()
+        self.warmup_steps = capped_warmup(config, total_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

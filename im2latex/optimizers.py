@@ -50,6 +50,11 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.98))
 
 
+def capped_warmup(config: OptimizerConfig, total_steps: int) -> int:
+    """Steps of the warm-up: a tenth of a short run."""
+    return min(config.warmup_steps, total_steps // 10)
+
+
 def warmup_cosine(config: OptimizerConfig, total_steps: int) -> Callable[[int], float]:
     """Factor on the learning rate: a straight rise over the warm-up, then half a cosine down to the final rate."""
     if total_steps < 1:
@@ -57,7 +62,7 @@ def warmup_cosine(config: OptimizerConfig, total_steps: int) -> Callable[[int], 
             f"the schedule needs a number of steps above 0, got {total_steps}: set --optimizer.total_steps"
         )
     floor = config.final_learning_rate / config.learning_rate
-    warmup = min(config.warmup_steps, total_steps // 10)
+    warmup = capped_warmup(config, total_steps)
 
     def factor(step: int) -> float:
         if step < warmup:

@@ -8,7 +8,6 @@ already is not done again, so the same command goes on where it stopped. OUT/cur
 """
 
 import json
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -18,9 +17,8 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from im2latex.curves import read_curves
-from im2latex.errors import ConfigError
 from im2latex.models import KINDS
-from training.command import run_command
+from training.command import run_command, run_script
 from training.compare_runs import COLOURS, STYLES
 from training.run_experiment import parse
 from training.scored import PREDICTIONS, read_table
@@ -68,8 +66,8 @@ def compare(config: CompareConfig) -> str:
     """Do what is missing, unless only the table is wanted; the table in Markdown."""
     for name in () if config.table_only else KINDS:
         for unless, command in plan(config, name):
-            if not unless.exists() and subprocess.run([sys.executable, *command], check=False).returncode:
-                raise ConfigError(f"{name}: this command failed: python {' '.join(command)}")
+            if not unless.exists():
+                run_script(command, name)
     draw_curves(config)
     rows = [row(config, name) for name in KINDS]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (HEADER, ["---"] * len(HEADER), *rows))
@@ -79,9 +77,7 @@ def plan(config: CompareConfig, name: str) -> list[tuple[Path, list[str]]]:
     """The commands that train, export and score a model, each with the file that makes it unnecessary."""
     folder = Path(config.out) / name
     train = [f"--model={name}", *FLAGS[name], f"--data.path={config.data}", f"--trainer.max_epochs={config.epochs}"]
-    train += [f"--out={config.out}", f"--name={name}", *config.more]
-    if (folder / "last.ckpt").exists():  # interrupted, or at its end: then there is nothing left to learn
-        train.append(f"--resume={folder / 'last.ckpt'}")
+    train += [f"--out={config.out}", f"--name={name}", "--resume=auto", *config.more]
     export = [f"--checkpoint={folder / 'best.ckpt'}", f"--out={folder / 'bundle.pt'}", f"--name={name}"]
     score = [f"--bundle={folder / 'bundle.pt'}", f"--data={config.labelled}", f"--out={folder}", *config.score]
     return [

@@ -8,11 +8,13 @@ one folder below) are shown beside those of its validation. Without --out, the t
 
 import io
 import json
+import math
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
-from itertools import cycle
+from itertools import count, cycle, groupby
 from pathlib import Path
 from zlib import crc32
 
@@ -21,7 +23,7 @@ from jsonargparse import ArgumentParser
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from im2latex.curves import read_curves
+from im2latex.curves import logs_of, read_curves
 from im2latex.errors import DataError, Im2LatexError
 
 LOWER_IS_BETTER = "loss"
@@ -47,7 +49,7 @@ class Run:
 
     name: str
     settings: dict[str, str]
-    """Its configuration, one line a value: `optimizer.learning_rate` and so on."""
+    """Its configuration, one line a value: `optimizer.learning_rate` and so on; `A then B` if it was changed."""
     curves: dict[str, list[tuple[int, float]]]
     scores: dict[str, float]
     """Of training/evaluate.py, `SET: METRIC`."""
@@ -66,27 +68,54 @@ RunLoader.add_constructor("tag:yaml.org,2002:python/tuple", RunLoader.construct_
 
 
 def read_run(folder: Path) -> Run:
-    """Read the newest configuration and all curves of a run; DataError when the folder holds none."""
-    files = sorted(folder.glob("logs*/hparams.yaml"), key=lambda path: (len(path.parent.name), path.parent.name))
+    """Read the configurations and all curves of a run; DataError when the folder holds none."""
+    files = logs_of(folder, "hparams.yaml")
     if not files:
         raise DataError(f"{folder} is no run of training/run_experiment.py: it has no logs/hparams.yaml")
     try:
-        found = yaml.load(files[-1].read_text(encoding="utf-8"), RunLoader)
-        curves = read_curves(folder)
-        scores = read_scores(folder)
-    except (yaml.YAMLError, OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder} cannot be read: {error}") from error
-    return Run(folder.name, flatten({name: found[name] for name in found or {} if name != COPY}), curves, scores)
+        settings = join_settings([read_settings(path) for path in files])
+        return Run(folder.resolve().name, settings, read_curves(folder), read_scores(folder))
+    except (yaml.YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())  # YAML's take several lines
+        raise DataError(f"{folder} cannot be read: {reason}") from error
+
+
+def read_settings(path: Path) -> dict[str, str]:
+    """The configuration in a file, one line a value."""
+    found = yaml.load(path.read_text(encoding="utf-8"), RunLoader) or {}
+    if not isinstance(found, dict):
+        raise ValueError(f"{path.name} holds no settings")
+    return flatten({name: found[name] for name in found if name != COPY})
+
+
+def join_settings(resumptions: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The settings of a run and its resumptions, `A then B` where they changed; `-` where it is unknown."""
+    names = dict.fromkeys(name for settings in resumptions for name in settings)
+    values = {name: [settings.get(name, "-") for settings in resumptions] for name in names}
+    return {name: " then ".join(value for value, _ in groupby(each)) for name, each in values.items()}
 
 
 def read_scores(folder: Path) -> dict[str, float]:
-    """All scores of training/evaluate.py in a folder."""
-    scores: dict[str, float] = {}
+    """All scores of training/evaluate.py in a folder; two evaluations alike in set and beam tell their subfolders."""
+    reports: list[tuple[str, str, Mapping[str, float]]] = []
     for path in sorted([*folder.glob("scores.json"), *folder.glob("*/scores.json")]):
         report = json.loads(path.read_text(encoding="utf-8"))
         beam = f", beam {report['beam']}" if report.get("beam", 1) > 1 else ""
-        scores |= {f"{report['set']}{beam}: {name}": float(value) for name, value in report["scores"].items()}
-    return scores
+        where = f" ({path.parent.name})" if path.parent != folder else ""
+        reports.append((f"{report['set']}{beam}", where, report["scores"]))
+    often = Counter(title for title, _, _ in reports)
+    return {
+        f"{title}{where if often[title] > 1 else ''}: {name}": float(value)
+        for title, where, scores in reports
+        for name, value in scores.items()
+    }
+
+
+def tell_apart(folders: Sequence[Path]) -> list[str]:
+    """The shortest ends of the paths that differ wherever the paths do."""
+    paths = [folder.resolve() for folder in folders]
+    ends = (["/".join(path.parts[-length:]) for path in paths] for length in count(1))
+    return next(names for names in ends if len(set(names)) == len(set(paths)))
 
 
 def flatten(settings: Mapping[str, object], before: str = "") -> dict[str, str]:
@@ -115,24 +144,29 @@ def differing_settings(runs: Sequence[Run]) -> Table:
 
 
 def scores_side_by_side(runs: Sequence[Run]) -> Table:
-    """The best of each validation curve with its step, then evaluations; steps made, first of all."""
-    logged = dict.fromkeys(name for run in runs for name in sorted(run.curves) if name.startswith(("val/", "test/")))
+    """The best of each validation curve and the last test, with their steps, then evaluations; first, steps made."""
+    logged = dict.fromkeys(name for run in runs for name in sorted(run.curves))
+    validated, tested = ([name for name in logged if name.startswith(split)] for split in ("val/", "test/"))
     scored = dict.fromkeys(name for run in runs for name in run.scores)
     return [
         ["", *(run.name for run in runs)],
         ["steps", *(str(max((points[-1][0] for points in run.curves.values()), default=0)) for run in runs)],
-        *([f"best {name}", *(best_of(run.curves.get(name, []), name) for run in runs)] for name in logged),
+        *([f"best {name}", *(best_of(run.curves.get(name, []), name) for run in runs)] for name in validated),
+        *([f"last {name}", *(last_of(run.curves.get(name, [])) for run in runs)] for name in tested),
         *([name, *(f"{run.scores[name]:.2f}" if name in run.scores else "-" for run in runs)] for name in scored),
     ]
 
 
 def best_of(points: Sequence[tuple[int, float]], name: str) -> str:
     """The best value of a curve and the step it was reached at; losses are best when low."""
-    if not points:
-        return "-"
     sign = -1 if name.endswith(LOWER_IS_BETTER) else 1
-    step, value = max(points, key=lambda point: sign * point[1])
-    return f"{value:.4g} ({step})"
+    finite = [point for point in points if math.isfinite(point[1])]
+    return last_of(sorted(finite, key=lambda point: (sign * point[1], -point[0])))
+
+
+def last_of(points: Sequence[tuple[int, float]]) -> str:
+    """The last value and its step."""
+    return f"{points[-1][1]:.4g} ({points[-1][0]})" if points else "-"
 
 
 def as_text(table: Table) -> str:
@@ -186,7 +220,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", metavar="F", help="also write a page (.html)")
     parsed = parser.parse_args(arguments)
     try:
-        runs = [read_run(Path(folder)) for folder in parsed.runs]
+        folders = [Path(folder) for folder in parsed.runs]
+        names = tell_apart(folders)
+        runs = [replace(read_run(folder), name=name) for folder, name in zip(folders, names, strict=True)]
     except Im2LatexError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

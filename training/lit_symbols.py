@@ -13,7 +13,7 @@ from torch import Tensor
 from im2latex.data.symbols import SymbolBatch
 from im2latex.errors import DataError
 from im2latex.models.symbol_cnn import NetName, build_symbol_net
-from im2latex.optimizers import OptimizerConfig, build_optimizer, warmup_cosine
+from im2latex.optimizers import OptimizerConfig, build_optimizer, capped_warmup, warmup_cosine
 
 
 class LitSymbols(lightning.LightningModule):
@@ -62,5 +62,6 @@ class LitSymbols(lightning.LightningModule):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
         optimizer = build_optimizer(self.net, config)
+        self.warmup_steps = capped_warmup(config, config.total_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, config.total_steps))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

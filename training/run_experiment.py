@@ -5,7 +5,8 @@ python training/run_experiment.py --model cnn_lstm --model.units 256    (another
 python training/run_experiment.py --resume runs/NAME/last.ckpt          (goes on exactly where it stopped)
 
 A running training takes signals, after the step it is at: SIGINT (Ctrl-C) saves, validates and goes on; SIGTERM saves,
-validates and stops; SIGUSR1 stops; the same signal again before it acts takes it back.
+validates and stops; SIGUSR1 stops; the same signal again before it acts takes it back. A run that was stopped ends with
+exit code 143.
 """
 
 import logging
@@ -19,8 +20,9 @@ from typing import Any, Literal
 import pytorch_lightning as lightning
 import torch
 from jsonargparse import ArgumentParser
-from pytorch_lightning.callbacks import Callback, EMAWeightAveraging, LearningRateMonitor, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from torch.distributed import is_torchelastic_launched
 
 import training  # noqa: F401  (so --help says what each flag is for)
 from im2latex.callbacks import Curves, SamplePredictions, Throughput
@@ -29,10 +31,13 @@ from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.errors import Im2LatexError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import LitModel
-from im2latex.models import KINDS, ModelConfig, ResNetTransformerConfig, describe_model
+from im2latex.models import ModelConfig, ResNetTransformerConfig, check_sizes, describe_model, find_kind
 from im2latex.optimizers import OptimizerConfig
 from im2latex.precision import fast_precision
 from im2latex.signals import Signals
+from training.averaging import Averaging
+from training.command import STOPPED
+from training.run_folder import check_checkpoint, find_resume, mark_finished, mark_running
 
 log = logging.getLogger("run_experiment")
 
@@ -87,29 +92,28 @@ class Experiment:
     there is one, so that the same command begins and goes on."""
 
 
-def run(experiment: Experiment) -> dict[str, float]:
-    """Fit and test; returns the test scores of the best checkpoint, none if a signal stopped the fit."""
+def run(experiment: Experiment) -> dict[str, float] | None:
+    """Fit and test; returns the test scores of the best checkpoint, None if a signal stopped the fit."""
     folder = Path(experiment.out) / (experiment.name or datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
+    resume = find_resume(folder, experiment.resume)
     lightning.seed_everything(experiment.seed, verbose=False)
     data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
-    module = LitModel(
-        experiment.model, experiment.optimizer, data.tokenizer.vocab, experiment.spec, experiment.seed
-    )
-    module.hparams["experiment"] = describe(experiment)
-    if experiment.init:
-        module.take_weights(experiment.init)
-    if experiment.trainer.compile:
-        module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
+    module = _build_module(experiment, data.tokenizer.vocab)
+    if resume:
+        check_checkpoint(resume, module, experiment.optimizer.name)
+    mark_running(folder)
     best = ModelCheckpoint(folder, "best", monitor="val/edit_score", mode="max", enable_version_counter=False)
     signals = Signals(folder / "last.ckpt")
     trainer = _build_trainer(experiment, folder, best, signals)
-    trainer.fit(module, data, ckpt_path=_find_resume(experiment.resume, folder), weights_only=True)
+    trainer.fit(module, data, ckpt_path=resume, weights_only=True)
     chosen = _find_best(trainer, best, folder)
-    scores: dict[str, float] = {}
+    scores: dict[str, float] | None = None
     if not signals.has_stopped:
-        scores |= trainer.test(module, data, ckpt_path=chosen, weights_only=True, verbose=trainer.is_global_zero)[0]
+        scores = {**trainer.test(module, data, chosen, weights_only=True, verbose=trainer.is_global_zero)[0]}
     if trainer.is_global_zero:
         print(f"checkpoint: {chosen}")
+        if scores is not None:
+            mark_finished(folder, scores)
     return scores
 
 
@@ -126,17 +130,21 @@ def _find_best(trainer: lightning.Trainer, best: ModelCheckpoint, folder: Path) 
     return chosen
 
 
-def _find_resume(resume: str | None, folder: Path) -> str | None:
-    last = folder / "last.ckpt"
-    return resume if resume != "auto" else str(last) if last.is_file() else None
+def _build_module(experiment: Experiment, vocab: list[str]) -> LitModel:
+    check_sizes(experiment.model)
+    module = LitModel(experiment.model, experiment.optimizer, vocab, experiment.spec, experiment.seed)
+    module.hparams["experiment"] = describe(experiment)
+    if experiment.init:
+        module.take_weights(experiment.init)
+    if experiment.trainer.compile:
+        module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
+    return module
 
 
 def _build_callbacks(experiment: Experiment, folder: Path) -> list[Callback]:
     config = experiment.trainer
     callbacks: list[Callback] = [
-        EMAWeightAveraging(
-            decay=experiment.optimizer.ema_decay, update_starting_at_step=experiment.optimizer.warmup_steps
-        ),
+        Averaging(decay=experiment.optimizer.ema_decay),
         ModelCheckpoint(
             folder, "last", every_n_train_steps=config.checkpoint_every_n_steps, enable_version_counter=False
         ),
@@ -214,23 +222,24 @@ def parse(arguments: list[str]) -> Experiment:
 
 def name_classes(arguments: list[str]) -> list[str]:
     """The arguments with the class of each model in place of its short name: jsonargparse chooses by class."""
-    classes = {name: kind.__name__ for name, kind in KINDS.items()}
     named = list(arguments)
     for place, argument in enumerate(arguments):
         if argument == "--model" and place + 1 < len(arguments):
-            named[place + 1] = classes.get(arguments[place + 1], arguments[place + 1])
+            named[place + 1] = find_kind(arguments[place + 1]).__name__
         elif argument.startswith("--model="):
-            chosen = argument.removeprefix("--model=")
-            named[place] = f"--model={classes.get(chosen, chosen)}"
+            named[place] = f"--model={find_kind(argument.removeprefix('--model=')).__name__}"
     return named
 
 
 def main() -> None:
-    """The command line: an error of ours ends it with its message, not a traceback."""
+    """The command line: an error of ours ends it with its message, not a traceback; 143 if a signal stopped the run."""
     try:
-        run(parse(sys.argv[1:]))
+        scores = run(parse(sys.argv[1:]))
     except Im2LatexError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    is_watched = is_torchelastic_launched() or os.environ.get("LOCAL_RANK", "0") != "0"
+    if scores is None and not is_watched:  # who watches would take the code for a failure, and begin again
+        sys.exit(STOPPED)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,11 @@
 python training/run_sweep.py --sweep training/sweeps/cnn_lstm_random.yml --runs 8 --more '[--data.path=data/packed]'
 
 The same file and flags as for W&B's agent (docs/sweeps.md), but settings are always drawn at random: Bayesian search
-is done by W&B's server. A run that is there already is not run again, so the same command goes on where it stopped.
+is done by W&B's server. A run that has ended is not run again, so the same command goes on where it stopped.
 """
 
 import math
 import random
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +17,10 @@ import yaml
 
 from im2latex.curves import read_curves
 from im2latex.errors import ConfigError
-from training.command import run_command
+from training.command import run_command, run_script
+from training.run_folder import is_finished
 
+ROOT = Path(__file__).parents[1]
 PLACES = ("${env}", "${interpreter}", "${program}", "${args}")
 """What W&B puts in; the other words of `command` are flags of ours."""
 
@@ -35,7 +36,7 @@ class SweepConfig:
     out: str = "runs/sweep"
     """Folder of the runs, which are called 0, 1, ..."""
     more: list[str] = field(default_factory=list)
-    """Flags for every run, in place of those of the file."""
+    """Flags for every run, in place of those of the file; their paths begin at the root of the repository."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def read_sweep(path: Path) -> Sweep:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         fixed = [word for word in found["command"] if word not in PLACES]
         metric = found["metric"]
-        return Sweep(found["program"], metric["name"], metric["goal"] == "maximize", fixed, found["parameters"])
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        return Sweep(found["program"], metric["name"], metric["goal"] == "maximize", fixed, dict(found["parameters"]))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} is no sweep like those in training/sweeps: {error!r}") from error
 
 
@@ -67,14 +68,16 @@ def draw_flags(sweep: Sweep, generator: random.Random) -> list[str]:
 
 
 def _draw(name: str, rule: dict[str, Any], generator: random.Random) -> Any:
-    if "values" in rule:
-        return generator.choice(rule["values"])
-    low, high = rule["min"], rule["max"]
-    if rule["distribution"] == "uniform":
-        return round(generator.uniform(low, high), 6)
-    if rule["distribution"] == "log_uniform_values":
-        return float(f"{math.exp(generator.uniform(math.log(low), math.log(high))):.3g}")
-    raise ConfigError(f"{name}: cannot draw from {rule['distribution']!r}; values, uniform and log_uniform_values can")
+    match rule:
+        case {"values": [*values]} if values:
+            return generator.choice(values)
+        case {"distribution": "uniform", "min": int() | float() as low, "max": int() | float() as high}:
+            return round(generator.uniform(low, high), 6)
+        case {"distribution": "log_uniform_values", "min": int() | float() as low, "max": int() | float() as high}:
+            if 0 < low <= high:
+                return float(f"{math.exp(generator.uniform(math.log(low), math.log(high))):.3g}")
+    wanted = "values, or distribution (uniform, or log_uniform_values above 0) with the numbers min and max"
+    raise ConfigError(f"{name}: cannot draw from {rule}; wanted {wanted}")
 
 
 def run_sweep(config: SweepConfig) -> str:
@@ -83,12 +86,12 @@ def run_sweep(config: SweepConfig) -> str:
     generator = random.Random(config.seed)
     rows = []
     for number in range(config.runs):
-        drawn, folder = draw_flags(sweep, generator), Path(config.out) / str(number)
-        if not (folder / "last.ckpt").exists():
-            place = [f"--out={config.out}", f"--name={number}"]
+        drawn, folder = draw_flags(sweep, generator), Path(config.out).resolve() / str(number)
+        if not is_finished(folder):
+            place = [f"--out={folder.parent}", f"--name={number}", "--resume=auto"]
             flags = [*sweep.fixed, "--wandb=off", *config.more, *drawn, *place]
-            subprocess.run([sys.executable, sweep.program, *flags], check=False)
-        reached = [value for _, value in read_curves(folder).get(sweep.metric, [])]
+            run_script([sweep.program, *flags], f"run {number}", ROOT)
+        reached = [value for _, value in read_curves(folder).get(sweep.metric, []) if math.isfinite(value)]
         best = (max if sweep.maximize else min)(reached, default=math.nan)
         rows.append((best, f"{number}: {sweep.metric} {best:.2f}  {' '.join(drawn)}"))
     worst = -math.inf if sweep.maximize else math.inf

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from im2latex.curves import logs_of
 from im2latex.data.symbols import SymbolSet
 
 BLUE, ORANGE = "#0072b2", "#d55e00"  # apart for the colour-blind, and in grey
@@ -19,7 +20,7 @@ WORST = 25
 def read_curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
     """Each logged value over the epochs, of a run and those it was resumed from."""
     curves: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for path in sorted(folder.glob("logs_*/metrics.csv")):
+    for path in logs_of(folder, "metrics.csv"):
         for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
             for name, value in row.items():
                 if value and name not in ("epoch", "step"):

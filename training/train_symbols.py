@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
-from pytorch_lightning.callbacks import EMAWeightAveraging, LambdaCallback, ModelCheckpoint
+from pytorch_lightning.callbacks import LambdaCallback, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
@@ -29,8 +29,10 @@ from im2latex.data.symbols import (
 )
 from im2latex.models.symbol_cnn import NetName
 from im2latex.optimizers import OptimizerConfig
+from training.averaging import Averaging
 from training.command import run_command
 from training.lit_symbols import LitSymbols
+from training.run_folder import check_checkpoint, refuse_earlier_run
 from training.symbol_pictures import draw_curves
 from training.symbol_scores import score_net, tell
 
@@ -77,6 +79,9 @@ def run(config: SymbolTraining) -> dict[str, Any]:
     """Fit, score, draw and export; returns what scores.json holds."""
     for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    folder = Path(config.out)
+    if not config.resume:
+        refuse_earlier_run(folder, "--resume true to go on, or another --out")
     train, val = drop_empty_classes(
         read_symbols(config.data, "train", config.limit), read_symbols(config.data, "val", config.limit)
     )
@@ -84,7 +89,6 @@ def run(config: SymbolTraining) -> dict[str, Any]:
         train = draw_round_dots(train)
     if config.net in BINARY:
         train, val = train.only(config.only), val.only(config.only)
-    folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=2))
     fit(config, folder, train, val)
@@ -99,6 +103,9 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
     if config.is_plain:
         optimizer = replace(optimizer, label_smoothing=0.0)
     module = LitSymbols(config.net, train.classes, optimizer)
+    last = folder / "last.ckpt" if config.resume else None
+    if last:
+        check_checkpoint(last, module, optimizer.name)
     augment = None if config.is_plain else config.augment
     evenness = 1.0 if config.is_plain else config.evenness
     batches = TrainingBatches(train, config.batch_size, augment, evenness, config.seed)
@@ -115,7 +122,7 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
         enable_model_summary=False,
         logger=CSVLogger(folder, name="", version=f"logs_{len(list(folder.glob('logs*')))}"),
         callbacks=[
-            EMAWeightAveraging(decay=optimizer.ema_decay, update_starting_at_step=optimizer.warmup_steps),
+            Averaging(decay=optimizer.ema_decay),
             ModelCheckpoint(folder, "last", every_n_epochs=1, enable_version_counter=False),
             LambdaCallback(on_train_epoch_start=lambda trainer, _: _count_on(numbers, trainer)),
         ],
@@ -124,7 +131,7 @@ def fit(config: SymbolTraining, folder: Path, train: SymbolSet, val: SymbolSet) 
         module,
         DataLoader(batches, batch_size=None, sampler=numbers),
         DataLoader(ValidationBatches(val, 500), batch_size=None),
-        ckpt_path=str(folder / "last.ckpt") if config.resume else None,
+        ckpt_path=last,
         weights_only=True,
     )
 

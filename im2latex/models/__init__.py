@@ -23,7 +23,7 @@ All of them can be scripted. One more is spoken in training only, by models with
 `decode_and_penalise(token_ids, memory) -> logits, loss` (protocol.py).
 """
 
-from im2latex.models.choice import KINDS, describe_model, read_model
+from im2latex.models.choice import KINDS, check_sizes, describe_model, find_kind, read_model
 from im2latex.models.cnn_gru import CnnGru, CnnGruConfig
 from im2latex.models.cnn_lstm import CnnLstm, CnnLstmConfig
 from im2latex.models.i2l import I2L, I2LNoPoolConfig, I2LStripsConfig
@@ -43,6 +43,8 @@ __all__ = [
     "Penalises",
     "ResNetTransformer",
     "ResNetTransformerConfig",
+    "check_sizes",
     "describe_model",
+    "find_kind",
     "read_model",
 ]

@@ -1,7 +1,7 @@
 """Which formula model: the kinds there are, by the names that flags, checkpoints and bundles call them by."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from im2latex.errors import ConfigError
@@ -22,16 +22,29 @@ def describe_model(config: ModelConfig) -> dict[str, Any]:
     return {"name": config.name, **asdict(config)}
 
 
+def find_kind(name: str) -> type[ModelConfig]:
+    """The kind of model of this name; ConfigError when this version knows none."""
+    if name not in KINDS:
+        raise ConfigError(f"there is no model {name!r}, wanted one of {', '.join(KINDS)}")
+    return KINDS[name]
+
+
+def check_sizes(config: ModelConfig) -> None:
+    """Raise ConfigError unless whole numbers are at least 1, and shares and weights at least 0."""
+    for field in fields(config):
+        value, least = getattr(config, field.name), 0 if field.type is float else 1
+        if any(each < least for each in (value if isinstance(value, tuple | list) else [value])):
+            raise ConfigError(f"{field.name} of {config.name} must be at least {least}, got {value}")
+
+
 def read_model(kept: Mapping[str, Any]) -> ModelConfig:
     """The configuration that `describe_model` kept; the first checkpoints tell no name, and are the Transformer's.
 
     Raises ConfigError when this version knows no such kind, or not its settings.
     """
     settings = dict(kept)
-    name = settings.pop("name", ResNetTransformerConfig.name)
-    if name not in KINDS:
-        raise ConfigError(f"there is no model {name!r}, wanted one of {', '.join(KINDS)}")
+    kind = find_kind(settings.pop("name", ResNetTransformerConfig.name))
     try:
-        return KINDS[name](**settings)
+        return kind(**settings)
     except TypeError as error:
-        raise ConfigError(f"the settings of this {name} are not those that this version knows: {error}") from error
+        raise ConfigError(f"the settings of this {kind.name} are not those that this version knows: {error}") from error

@@ -6,7 +6,16 @@ from dataclasses import fields
 import pytest
 
 from im2latex.errors import ConfigError
-from im2latex.models import KINDS, ResNetTransformerConfig, describe_model, read_model
+from im2latex.models import (
+    KINDS,
+    CnnGruConfig,
+    CnnLstmConfig,
+    I2LStripsConfig,
+    ResNetTransformerConfig,
+    check_sizes,
+    describe_model,
+    read_model,
+)
 from im2latex.tests.small_models import SMALL
 
 
@@ -24,6 +33,26 @@ def test_a_checkpoint_of_before_there_was_a_choice_is_a_transformer():
 def test_a_model_of_another_version_is_refused_with_its_name(kept):
     with pytest.raises(ConfigError, match=kept["name"]):
         read_model(kept)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (CnnGruConfig(units=0), "units of cnn_gru must be at least 1, got 0"),
+        (CnnLstmConfig(row_units=-8), "row_units of cnn_lstm must be at least 1, got -8"),
+        (CnnGruConfig(widths=(4, 0, 8)), r"widths of cnn_gru must be at least 1, got \(4, 0, 8\)"),
+        (I2LStripsConfig(attention_penalty=-1), "attention_penalty of i2l_strips must be at least 0, got -1"),
+        (ResNetTransformerConfig(max_tokens=0), "max_tokens of resnet_transformer must be at least 1, got 0"),
+    ],
+)
+def test_a_size_of_nothing_or_less_is_refused(config, message):
+    with pytest.raises(ConfigError, match=message):
+        check_sizes(config)
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_the_sizes_of_every_kind_are_taken(kind):
+    check_sizes(kind())
 
 
 def test_a_model_that_is_named_keeps_its_own_defaults():

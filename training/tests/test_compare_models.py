@@ -1,6 +1,7 @@
 """Every formula model is trained on the same data for the same time, and the table invents nothing."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,21 +40,17 @@ def test_the_table_holds_parameters_and_only_scores_that_were_measured(tmp_path)
 
 
 def test_what_is_there_is_not_made_again_and_what_was_interrupted_goes_on(tmp_path, monkeypatch):
-    class Done:
-        returncode = 0
-
     commands = []
-    monkeypatch.setattr(compare_models.subprocess, "run", lambda command, check: commands.append(command) or Done())
+    monkeypatch.setattr(compare_models, "run_script", lambda command, name: commands.append(command))
     for name in KINDS:
         (tmp_path / name).mkdir()
         (tmp_path / name / "bundle.pt").touch()
     (tmp_path / "cnn_lstm" / "bundle.pt").unlink()
-    (tmp_path / "cnn_lstm" / "last.ckpt").touch()
     compare(CompareConfig(out=str(tmp_path)))
-    scripts = [Path(command[1]).stem for command in commands]
+    scripts = [Path(command[0]).stem for command in commands]
     assert scripts.count("run_experiment") == 1
     assert scripts.count("evaluate") == len(KINDS)
-    assert f"--resume={tmp_path / 'cnn_lstm' / 'last.ckpt'}" in next(c for c in commands if "run_experiment" in c[1])
+    assert "--resume=auto" in next(command for command in commands if "run_experiment" in command[0])
 
 
 def test_one_picture_shows_how_all_of_them_learned(tmp_path):
@@ -69,13 +66,21 @@ def test_one_picture_shows_how_all_of_them_learned(tmp_path):
     assert Image.open(tmp_path / "curves.png").width > 800
 
 
-def test_a_command_that_fails_ends_the_comparison(tmp_path, monkeypatch):
-    class Failed:
-        returncode = 3
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [(3, "this command failed: python training/run_exp"), (143, "interrupted; the same command goes on")],
+)
+def test_a_training_that_fails_or_is_stopped_ends_the_comparison_without_a_bundle(tmp_path, monkeypatch, code, message):
+    commands = []
 
-    monkeypatch.setattr(compare_models.subprocess, "run", lambda command, check: Failed())
-    with pytest.raises(ConfigError, match="resnet_transformer: this command failed"):
+    def end(command, **how):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(subprocess, "run", end)
+    with pytest.raises(ConfigError, match=f"resnet_transformer: {message}"):
         compare(CompareConfig(out=str(tmp_path)))
+    assert len(commands) == 1
 
 
 def test_the_page_tells_the_parameters_that_the_models_have():

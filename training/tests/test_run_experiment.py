@@ -6,15 +6,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from im2latex.errors import ConfigError
 from im2latex.lit_model import LitModel
 from im2latex.tests.packed_sets import make_packed_set
-from training.run_experiment import parse
+from training import run_experiment
+from training.command import STOPPED
+from training.run_experiment import parse, run
+from training.run_folder import FINISHED, is_finished
 
 pytestmark = pytest.mark.timeout(1500)  # each test starts processes that load torch and Lightning
 SCRIPT = Path(__file__).parents[1] / "run_experiment.py"
@@ -41,9 +46,9 @@ def start(
     )
 
 
-def finish(process: "subprocess.Popen[str]") -> str:
+def finish(process: "subprocess.Popen[str]", code: int = 0) -> str:
     output, _ = process.communicate(timeout=600)
-    assert process.returncode == 0, output[-3000:]
+    assert process.returncode == code, output[-3000:]
     return output
 
 
@@ -99,6 +104,7 @@ def test_a_run_leaves_a_complete_checkpoint_scores_samples_and_its_configuration
     assert f"checkpoint: {folder / 'best.ckpt'}" in output
     assert "test/edit_score" in output
     assert "logging offline" in output
+    assert "test/edit_score" in json.loads((folder / FINISHED).read_text())
     assert LitModel.load(folder / "best.ckpt").tokenizer.vocab == json.loads((data / "vocab.json").read_text())["vocab"]
     for kind in ("samples", "attention"):  # each in the folder, and in what `wandb sync` would send
         assert len(list((folder / kind).glob("*.png"))) == 2
@@ -112,6 +118,9 @@ def test_a_run_that_ends_before_its_first_checkpoint_leaves_one_and_is_tested(da
     assert f"checkpoint: {tmp_path / 'run' / 'last.ckpt'}" in output
     assert "test/edit_score" in output
     assert LitModel.load(tmp_path / "run" / "last.ckpt")
+    again = finish(start(data, tmp_path, "--trainer.max_steps=2"), 1)
+    assert "holds last.ckpt of an earlier run: --resume auto to go on, or another --name" in again
+    assert "Traceback" not in again
 
 
 def wait_for(process: "subprocess.Popen[str]", path: Path, pattern: str) -> None:
@@ -126,7 +135,7 @@ def test_a_running_training_validates_on_sigint_and_leaves_on_sigterm_without_a_
     process.send_signal(signal.SIGINT)
     wait_for(process, tmp_path / "run" / "samples", "*.png")
     process.send_signal(signal.SIGTERM)
-    output = finish(process)
+    output = finish(process, STOPPED)
     assert "checkpoint:" in output
     assert "test/edit_score" not in output
     assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 2
@@ -141,12 +150,40 @@ def test_an_older_system_is_trained_stopped_by_sigusr1_and_kept_with_its_whole_c
                     flags=rest)  # fmt: skip
     wait_for(process, tmp_path / "run", "epoch-*.ckpt")
     process.send_signal(signal.SIGUSR1)
-    output = finish(process)
+    output = finish(process, STOPPED)
     assert "test/edit_score" not in output
+    assert not is_finished(tmp_path / "run")
     checkpoint = torch.load(tmp_path / "run" / "last.ckpt", weights_only=True)
     kept = checkpoint["hyper_parameters"]["experiment"]
     assert (kept["model"]["name"], kept["model"]["units"], kept["trainer"]["max_steps"]) == ("cnn_gru", 16, 100000)
     assert LitModel.load(tmp_path / "run" / "epoch-000.ckpt").model_config.name == "cnn_gru"
+
+
+@pytest.mark.parametrize(
+    ("environment", "code"), [({}, STOPPED), ({"LOCAL_RANK": "1"}, 0), ({"TORCHELASTIC_RUN_ID": "x"}, 0)]
+)
+def test_a_process_that_is_watched_is_not_taken_for_failed_when_signals_stopped_it(monkeypatch, environment, code):
+    for name in ("LOCAL_RANK", "TORCHELASTIC_RUN_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["run_experiment.py"])
+    monkeypatch.setattr(run_experiment, "run", lambda experiment: None)
+    with pytest.raises(SystemExit) if code else nullcontext() as ended:
+        run_experiment.main()
+    assert ended is None or ended.value.code == code
+
+
+@pytest.mark.parametrize("flags", [["--model", "foo"], ["--model=foo"]])
+def test_a_model_that_is_not_there_is_answered_with_those_that_are(flags):
+    with pytest.raises(ConfigError, match="there is no model 'foo', wanted one of resnet_transformer, cnn_lstm, "):
+        parse(flags)
+
+
+def test_a_model_without_units_is_refused_before_it_is_built(data, tmp_path):
+    flags = ["--model=cnn_gru", "--model.units=0", f"--data.path={data}", f"--out={tmp_path}"]
+    with pytest.raises(ConfigError, match="units of cnn_gru must be at least 1, got 0"):
+        run(parse(flags))
 
 
 def test_an_unknown_flag_stops_the_run(data, tmp_path):

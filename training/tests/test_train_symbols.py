@@ -74,6 +74,22 @@ def test_a_run_that_stopped_goes_on_as_if_it_had_not(data, tmp_path):
     assert [epoch for epoch, _ in read_curves(tmp_path / "stopped")["val/loss"]] == [1, 2]
 
 
+def test_a_second_training_in_one_folder_is_refused_but_for_resume(data, tmp_path, capsys):
+    flags = ["--data", data, "--out", str(tmp_path)]
+    (tmp_path / "last.ckpt").write_bytes(b"no")
+    assert main(flags) == 1
+    assert "holds last.ckpt of an earlier run: --resume true to go on, or another --out" in capsys.readouterr().err
+    assert main([*flags, "--resume=true", *SHORT]) == 1
+    assert f"{tmp_path / 'last.ckpt'} is missing, or no checkpoint" in capsys.readouterr().err
+
+
+def test_curves_of_many_resumptions_keep_their_order(tmp_path):
+    for number in (0, 2, 10):
+        (tmp_path / f"logs_{number}").mkdir()
+        (tmp_path / f"logs_{number}" / "metrics.csv").write_text(f"epoch,step,val/loss\n{number},7,1.5\n")
+    assert [epoch for epoch, _ in read_curves(tmp_path)["val/loss"]] == [1, 3, 11]
+
+
 @pytest.mark.parametrize("net", ["dense_binary", "cnn_binary"])
 def test_binary_nets_tell_one_class_from_all_others(data, tmp_path, net):
     assert main(["--data", data, "--out", str(tmp_path), f"--net={net}", "--only=+", *SHORT]) == 0

@@ -124,7 +124,7 @@ def _add_margins(image: Image.Image, random: np.random.Generator, most: int) -> 
 
 
 def _shade(image: Image.Image, random: np.random.Generator) -> Image.Image:
-    """Light falls off along a random direction, by at most a quarter."""
+    """Light falls off along a random direction, by at most a quarter each way."""
     down, across = random.uniform(-0.25, 0.25, size=2)
     light = 1 - np.abs(down) * _ramp(image.height, down)[:, None] - np.abs(across) * _ramp(image.width, across)[None, :]
     return Image.fromarray((np.asarray(image, dtype=np.float32) * np.clip(light, 0.5, 1)).astype(np.uint8))

@@ -32,7 +32,8 @@ class StreamBatchSampler(BucketBatchSampler):
     The shards are put in one of ORDERS orders drawn by lot and cut into lanes of as much work; each lane is cut into
     windows; the samples of a window make batches as those of a whole set would, other ones in every epoch; batches
     come from all lanes in turn. Rank r of W reads the lanes r, r + W, ... and no others. The order does not depend on
-    W. Every lane has as many batches as the fullest lane of any order: the others split some of theirs.
+    W. Every lane has as many batches as the fullest lane of any order: the others split some of theirs. Only a set of
+    hardly more samples than batches joins some, above the budget.
     """
 
     def __init__(
@@ -75,9 +76,11 @@ class StreamBatchSampler(BucketBatchSampler):
         self._costs = np.empty(self._samples)  # (N,) share of a batch that a sample takes
         for members, room in fill_buckets(sizes, lengths, self.budget, multiple):
             self._costs[members] = 1 / room
-        if self._samples < wanted or not any(map(self._fits, _halved(wanted, self.world_size))):
-            few = f"{self._samples} samples are too few for {wanted} lanes on {self.world_size} ranks"
-            raise ConfigError(f"{few} with this budget of a batch: do not stream so small a set")
+        if self._samples < wanted:
+            raise ConfigError(f"{self._samples} samples are too few for {wanted} lanes: do not stream so small a set")
+        for self._by_work in (True, False):
+            if any(map(self._fits, _halved(wanted, self.world_size))):
+                break
         return self._per_lane * len(self._counts[0]) // self.world_size
 
     def _fits(self, lanes: int) -> bool:
@@ -89,7 +92,11 @@ class StreamBatchSampler(BucketBatchSampler):
         self._counts = [[[len(self._mix(window, 0)) for window in lane] for lane in order] for order in cut]
         self._spread = max(len(np.unique(self._shards[window])) for order in cut for lane in order for window in lane)
         self._per_lane = max(sum(counts) for order in self._counts for counts in order)
-        return self._per_lane <= min(len(lane) for order in orders for lane in order)
+        fewest = min(len(lane) for order in orders for lane in order)
+        if self._per_lane > fewest and self._by_work:
+            return False
+        self._per_lane = min(self._per_lane, fewest)  # a set of hardly more samples than batches joins some
+        return True
 
     def _identity(self) -> dict[str, Any]:
         return {**super()._identity(), "lanes": self.stream.lanes, "window": self.stream.window, "orders": ORDERS}
@@ -113,6 +120,8 @@ class StreamBatchSampler(BucketBatchSampler):
         place = np.empty(len(shards), dtype=np.int64)
         place[ranked[np.lexsort([generator.permutation(len(ranked)), lane_of])]] = np.arange(len(ranked))
         sequence = np.argsort(place[its], kind="stable")
+        if not self._by_work:
+            return np.array_split(sequence, lanes)
         costs = self._costs[sequence]
         middles = np.cumsum(costs) - costs / 2
         return np.split(sequence, np.searchsorted(middles, costs.sum() * np.arange(1, lanes) / lanes))
@@ -126,8 +135,10 @@ class StreamBatchSampler(BucketBatchSampler):
         windows = self._windows(samples, len(self._counts[0]))
         spare = np.cumsum([0, *(len(window) - count for window, count in zip(windows, counts, strict=True))])
         more = np.diff((self._per_lane - sum(counts)) * spare // max(1, spare[-1]))
+        if self._per_lane < sum(counts):
+            more = (self._per_lane - sum(counts)) * (np.arange(len(counts)) == np.argmax(counts))
         for window, count, extra in zip(windows, counts, more.tolist(), strict=True):
-            yield from split_to(self._mix(window, lane), count + extra)
+            yield from even_out(self._mix(window, lane), count + extra)
 
     def _mix(self, window: npt.NDArray[np.int64], lane: int) -> list[Batch]:
         """The samples of a window in batches, in an order drawn by lot."""
@@ -137,9 +148,13 @@ class StreamBatchSampler(BucketBatchSampler):
         return [window[batch].tolist() for batch in shuffle_batches(buckets, generator)]
 
 
-def split_to(batches: list[Batch], wanted: int) -> list[Batch]:
-    """Halves the largest batches until there are so many; the others keep their places."""
-    assert len(batches) <= wanted <= sum(map(len, batches)), "batches are split, never joined, and none is empty"
+def even_out(batches: list[Batch], wanted: int) -> list[Batch]:
+    """Halves the largest batches, or joins the smallest, until there are so many; the others keep their places."""
+    assert 1 <= wanted <= sum(map(len, batches)), "no batch is empty"
+    while len(batches) > wanted:
+        smallest = batches.pop(min(range(len(batches)), key=lambda place: len(batches[place])))
+        target = min(range(len(batches)), key=lambda place: len(batches[place]))
+        batches[target] = batches[target] + smallest
     while len(batches) < wanted:
         largest = max(range(len(batches)), key=lambda place: len(batches[place]))
         half = len(batches[largest]) // 2

@@ -12,7 +12,7 @@ from im2latex.data.dataset import FormulaImages
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
-from im2latex.data.stream_order import StreamBatchSampler, StreamConfig, split_to
+from im2latex.data.stream_order import StreamBatchSampler, StreamConfig, even_out
 from im2latex.data.streamed import StreamedImages
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
@@ -183,13 +183,32 @@ def test_ranks_and_a_resumed_run_see_the_batches_of_unlike_shards_that_one_proce
     assert [batch for step in zip(*ranks, strict=True) for batch in step] == whole[18:]
 
 
-def test_pictures_of_which_none_shares_a_batch_are_dealt_to_fewer_lanes_or_refused():
+def test_pictures_of_which_none_shares_a_batch_are_dealt_to_fewer_lanes_or_joined():
     sizes, lengths, shards = np.full((10, 2), 320), np.full(10, 5), np.repeat(np.arange(5), 2)
     options = {"stream": StreamConfig(4, 100), "budget": BatchBudget(max_pixels=1)}
     order = StreamBatchSampler(sizes, lengths, shards, rank=0, world_size=2, **options)
     assert [len(batch) for batch in order] == [1] * 5
+    ranks = [StreamBatchSampler(sizes, lengths, shards, rank=rank, world_size=4, **options) for rank in range(4)]
+    assert [len(list(rank)) for rank in ranks] == [len(rank) for rank in ranks] == [2] * 4
+    assert sorted(index for rank in ranks for batch in rank for index in batch) == list(range(10))
     with pytest.raises(ConfigError, match="too few"):
-        StreamBatchSampler(sizes, lengths, shards, rank=0, world_size=4, **options)
+        StreamBatchSampler(sizes[:3], lengths[:3], shards[:3], rank=0, world_size=2, **options)
+
+
+@pytest.mark.parametrize("samples", [9, 13, 40])
+def test_a_small_set_for_validation_is_streamed_too(samples):
+    generator = np.random.default_rng(samples)
+    sizes, lengths = generator.integers(1, 12, (samples, 2)) * 32, generator.integers(3, 60, samples)
+    for limit in (2, 3, 8):
+        ranks = [
+            StreamBatchSampler(
+                *(sizes, lengths, np.arange(samples) % 4), stream=StreamConfig(2, 20), shuffle=False, rank=rank,
+                world_size=2, budget=BatchBudget(max_samples=limit),
+            )
+            for rank in range(2)
+        ]  # fmt: skip
+        assert len(list(ranks[0])) == len(list(ranks[1])) == len(ranks[0])
+        assert sorted(index for rank in ranks for batch in rank for index in batch) == list(range(samples))
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.floats(0, 1))
@@ -197,7 +216,7 @@ def test_splitting_keeps_all_samples_and_makes_the_number_wanted(sizes, share):
     samples = iter(range(sum(sizes)))
     batches = [[next(samples) for _ in range(size)] for size in sizes]
     wanted = len(sizes) + int(share * (sum(sizes) - len(sizes)))
-    even = split_to([list(batch) for batch in batches], wanted)
+    even = even_out([list(batch) for batch in batches], wanted)
     assert len(even) == wanted
     assert all(any(set(part) <= set(batch) for batch in batches) for part in even)
     assert sorted(all_of(even)) == sorted(all_of(batches))

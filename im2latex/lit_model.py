@@ -1,6 +1,7 @@
 """LitModel: a formula model with its loss, optimizer, schedule and metrics."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -25,7 +26,9 @@ from im2latex.models.tied import tied
 from im2latex.optimizers import OptimizerConfig, build_optimizer, capped_warmup, warmup_cosine
 from im2latex.tokenizer import EOS, PAD, Tokenizer
 
-ROWS_OF_TOKENS = ("model.embedding.weight", "model.output_bias", "model.output.weight", "model.output.bias")
+BIASES = ("model.output_bias", "model.output.bias")
+"""Of the logits, in whichever model."""
+ROWS_OF_TOKENS = ("model.embedding.weight", "model.output.weight", *BIASES)
 """Parameters with a row a token, in whichever models have them."""
 Pairs = list[tuple[list[str], list[str]]]
 
@@ -93,6 +96,19 @@ class LitModel(lightning.LightningModule):
                 own[here] = given[there].to(own.dtype)
             else:
                 own.copy_(given)
+
+    def expect(self, counts: Mapping[str, int]) -> None:
+        """Begin with each token's share of all, by `counts`, as its output bias: no weight then needs to learn it.
+
+        The tanh units of I2L saturated within 40 steps of learning it (docs/experiments.md). Label smoothing is
+        expected, too.
+        """
+        smoothing = self.optimizer_config.label_smoothing
+        seen = torch.tensor([max(1, counts.get(token, 0)) for token in self.tokenizer.vocab], dtype=torch.float64)
+        shares = (1 - smoothing) * seen / seen.sum() + smoothing / len(seen)
+        for name, parameter in self.named_parameters():
+            if name in BIASES:
+                parameter.data.copy_(shares.log())
 
     def decoder(self) -> Decoder:
         """The decoder over this model: the module that validation runs and that export scripts."""

@@ -98,7 +98,7 @@ def run(experiment: Experiment) -> dict[str, float] | None:
     resume = find_resume(folder, experiment.resume)
     lightning.seed_everything(experiment.seed, verbose=False)
     data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
-    module = _build_module(experiment, data.tokenizer.vocab)
+    module = _build_module(experiment, data)
     if resume:
         check_checkpoint(resume, module, experiment.optimizer.name)
     mark_running(folder)
@@ -130,12 +130,15 @@ def _find_best(trainer: lightning.Trainer, best: ModelCheckpoint, folder: Path) 
     return chosen
 
 
-def _build_module(experiment: Experiment, vocab: list[str]) -> LitModel:
+def _build_module(experiment: Experiment, data: Im2Latex100K) -> LitModel:
     check_sizes(experiment.model)
+    vocab = data.tokenizer.vocab
     module = LitModel(experiment.model, experiment.optimizer, vocab, experiment.spec, experiment.seed)
     module.hparams["experiment"] = describe(experiment)
     if experiment.init:
         module.take_weights(experiment.init)
+    else:
+        module.expect(data.counts())
     if experiment.trainer.compile:
         module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
     return module

@@ -1,5 +1,6 @@
 """Im2Latex100K: the LightningDataModule that makes batches of any packed, official or downloaded data set."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytorch_lightning as lightning
 
 from im2latex.data.dataset import FormulaImages
 from im2latex.data.loader import Augments, FormulaBatches, ResumableLoader
-from im2latex.data.packed import read_tokenizer
+from im2latex.data.packed import read_counts, read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler
 from im2latex.data.sources import SPLITS, draw_split, find_splits
 from im2latex.data.stream_order import StreamBatchSampler, StreamConfig
@@ -78,6 +79,10 @@ class Im2Latex100K(lightning.LightningDataModule):
         wanted = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
         for split in SPLITS if stage is None else wanted[stage]:
             self.samples(split)
+
+    def counts(self) -> Counter[str]:
+        """How often each token stands in the sets that are trained on, whatever the limits leave of them."""
+        return read_counts([self._folders["train"], *self._also])
 
     def samples(self, split: str) -> FormulaImages:
         """The samples of `train`, `val` or `test`."""

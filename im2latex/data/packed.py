@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from im2latex.errors import DataError
-from im2latex.tokenizer import Tokenizer
+from im2latex.tokenizer import EOS, Tokenizer
 
 MANIFEST = "manifest.json"
 VOCABULARY = "vocab.json"
@@ -100,13 +100,19 @@ def read_tokenizer(path: Path, min_count: int | None = None, also: Sequence[Path
 
     With more sets, `also`, their counts are added; `min_count` None is then that of the first.
     """
-    saved = [_read_vocabulary(folder) for folder in (path, *also)]
+    saved = _read_vocabulary(path)
     if min_count is None and not also:
-        return Tokenizer(saved[0]["vocab"])
+        return Tokenizer(saved["vocab"])
+    return Tokenizer.from_counts(read_counts([path, *also]), saved["min_count"] if min_count is None else min_count)
+
+
+def read_counts(folders: Sequence[Path]) -> Counter[str]:
+    """How often each token stands in these sets, as saved with them; `<eos>` once in each formula."""
     counts: Counter[str] = Counter()
-    for facts in saved:
-        counts.update(facts["counts"])
-    return Tokenizer.from_counts(counts, saved[0]["min_count"] if min_count is None else min_count)
+    for folder in folders:
+        counts.update(_read_vocabulary(folder)["counts"])
+        counts[Tokenizer.SPECIALS[EOS]] += sum(shard["rows"] for shard in read_manifest(folder)["shards"])
+    return counts
 
 
 def _read_vocabulary(folder: Path) -> dict[str, Any]:

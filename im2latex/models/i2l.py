@@ -2,8 +2,9 @@
 
 After Singh 2018 (arXiv 1802.05415) and the author's code (github.com/untrix/im2latex): sizes, tanh everywhere, initial
 state model, deep output layer and attention regularisation are theirs. Where their net needs pictures of one size, ours
-takes any: attention shares its weights over the cells, to which 2-D positions are added, where theirs has weights for
-each place; and the initial state model sees the mean cell, not all of them. The LSTMs have no peepholes, and
+takes any: attention shares its weights over the cells, each with its 2-D position, where theirs has weights for each
+place; and the initial state model sees the mean cell, not all of them. As there, only attention knows places: added to
+the cells, they were a constant so strong that LSTMs saturated (docs/experiments.md). The LSTMs have no peepholes, and
 the convolutions begin with He's initialization.
 """
 
@@ -21,6 +22,9 @@ from im2latex.models.protocol import ModelConfig
 from im2latex.models.recurrent import RecurrentModel, initialize
 from im2latex.models.tied import TiedLSTMCell
 from im2latex.tokenizer import EOS, PAD
+
+PLACE = 64
+"""Channels of a cell's position, which follow its features."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class I2LStripsConfig(I2LNoPoolConfig):
 
 
 class I2L(RecurrentModel):
-    """Speaks the words of every formula model; state: hidden and cell of each LSTM, memory, keys."""
+    """Speaks the words of every formula model; state: hidden and cell of each LSTM, memory, keys, padding."""
 
     def __init__(self, config: I2LNoPoolConfig, vocab_size: int) -> None:
         super().__init__(vocab_size, config.embedding)
@@ -72,11 +76,12 @@ class I2L(RecurrentModel):
                 f"wanted pools from 1 to {len(config.widths)}, strip and layers of at least 1, and channels "
                 f"divisible by 4; got {config.pools}, {config.strip}, {config.layers} and {cells}"
             )
+        self.channels, self.place = cells, PLACE
         self.strip, self.layers, self.stride = config.strip, config.layers, 2**config.pools
         self.attention_penalty = config.attention_penalty
         self.convolutions = _convolutions(config.widths, config.pools)
         initialize(self.convolutions)
-        self.attention: Any = StackedAttention(cells, config.units, config.attention)
+        self.attention: Any = StackedAttention(cells + PLACE, config.units, config.attention)
         self.initial_hidden = nn.Linear(cells, config.initial)
         self.initial_state = nn.Linear(config.initial, 2 * config.layers * config.units)
         inputs = [config.embedding + cells] + [config.units] * (config.layers - 1)
@@ -93,17 +98,18 @@ class I2L(RecurrentModel):
         return found
 
     def grid(self, images: Tensor) -> Tensor:
-        """Cells (B, h / strip, w, 512 * strip), `strip` rows in each; below the picture the rows are zero."""
+        """Cells (B, h / strip, w, 512 * strip + PLACE), `strip` rows in each; below the picture the rows are zero."""
         features = self.features(images)
         features = F.pad(features, (0, 0, 0, -features.shape[2] % self.strip))
         batch, channels, height, width = features.shape
         strips = features.reshape(batch, channels, height // self.strip, self.strip, width)
         cells = strips.permute(0, 2, 4, 3, 1).flatten(3)  # (B, h / strip, w, strip * 512)
-        return cells + positions_2d(cells.shape[1], cells.shape[2], cells.shape[3], images.device).to(cells.dtype)
+        places = positions_2d(cells.shape[1], cells.shape[2], self.place, images.device).to(cells.dtype)
+        return torch.cat([cells, places.expand(batch, -1, -1, -1)], 3)
 
     def start(self, memory: Tensor, cells: Tensor | None = None) -> list[Tensor]:
         """State before the first token, by the initial state model from the mean cell; batch first."""
-        hidden = torch.tanh(self.initial_hidden(mean_cell(memory, cells)))
+        hidden = torch.tanh(self.initial_hidden(mean_cell(memory, cells)[:, : self.channels]))
         state = list(torch.tanh(self.initial_state(hidden)).chunk(2 * self.layers, dim=1))  # (B, units) each
         state += [memory, self.attention.project_memory(memory), padding_scores(memory, cells)]
         return state
@@ -111,7 +117,8 @@ class I2L(RecurrentModel):
     def advance(self, embedded: Tensor, state: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
         """The stack reads the token and what its top looks at: (B, embedding + units + D), weights (B, S), state."""
         memory, keys, padding = state[-3], state[-2], state[-1]
-        context, weights = self.attention(state[2 * self.layers - 2], keys, memory, padding)
+        looked_at, weights = self.attention(state[2 * self.layers - 2], keys, memory, padding)
+        context = looked_at[:, : self.channels]
         hidden = torch.cat([embedded, context], 1)
         after: list[Tensor] = []
         for index, lstm in enumerate(self.stack):

@@ -70,6 +70,8 @@ def test_more_sets_are_trained_on_but_never_with_formulas_that_are_held_out(tmp_
     assert len(data.samples("train")) > 2 * len(alone.samples("train"))
     assert not formulas_of(data, "train") & (formulas_of(data, "val") | formulas_of(data, "test"))
     assert set(data.tokenizer.vocab) >= set(read_tokenizer(other).vocab)
+    counts = data.counts()
+    assert counts["<eos>"] == sum(len(read_packed(folder)) for folder in (first, again, other))
 
 
 def test_limits_hold_for_training_and_where_it_is_asked_for_validation(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import torch
 from im2latex.bundle import save_bundle
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
-from im2latex.lit_model import LitModel
+from im2latex.lit_model import BIASES, LitModel
 from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, warmup_cosine
-from im2latex.tests.small_models import VOCAB, make_batch
+from im2latex.tests.small_models import SMALL, VOCAB, make_batch
 from im2latex.tokenizer import PAD
 
 TINY = ResNetTransformerConfig((1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
@@ -98,3 +98,15 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "x.ckpt").write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match=r"x\.ckpt is no checkpoint"):
         LitModel.load(tmp_path / "x.ckpt")
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_what_was_never_trained_expects_tokens_as_often_as_they_were_counted(name):
+    module = LitModel(SMALL[name], OptimizerConfig(label_smoothing=0.1), VOCAB, ImageSpec())
+    counts = {token: 10 * place for place, token in enumerate(VOCAB)}
+    module.expect(counts)
+    (bias,) = [parameter for key, parameter in module.named_parameters() if key in BIASES]
+    shares = bias.detach().softmax(0)
+    assert float(shares.sum()) == pytest.approx(1)
+    assert float(shares[7]) == pytest.approx(0.9 * 70 / (sum(counts.values()) + 1) + 0.1 / len(VOCAB))
+    assert shares[PAD] > 0, "a token that was not counted is rare, not impossible"

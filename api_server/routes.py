@@ -69,7 +69,10 @@ async def predict_batch(
 async def predict_stream(
     request: Request, body: Annotated[Body, Depends(read_upload)], reader: ReaderDep, service: ServiceDep
 ) -> StreamingResponse:
-    """Read as POST /v1/predict does, without a beam: an event `token` each, then `answer` (or `problem`)."""
+    """Read as POST /v1/predict does, without a beam: an event `token` each, then `answer` (or `problem`).
+
+    The answer is what counts: what was read in circles is read again.
+    """
     seconds = service.settings.deadline_seconds
     readings = stream_reading(reader, body)
     first = await in_time(request, anext(readings), seconds)

@@ -15,6 +15,7 @@ from im2latex.bundle import Bundle, load_bundle, running
 from im2latex.calibration import Uncalibrated
 from im2latex.cores import on_each_core, one_thread
 from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_token
+from im2latex.decoding.repetition import Reading, leave_circles, written
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
@@ -74,7 +75,7 @@ class Predictor:
     def predict(self, image: ImageSource, beam: int = 1, alternatives: int = 0) -> Prediction:
         """Read one picture: a PIL image, the bytes of a file, or its path. Raises ImageError.
 
-        Alternatives come from the beam, which is made wide enough for them.
+        What was read in circles without a beam gets one. Alternatives come from the beam, which is made wide enough.
         """
         return self.predict_batch([image], beam, alternatives)[0]
 
@@ -109,7 +110,7 @@ class Predictor:
         most = min(MAX_BATCH_PIXELS, MAX_PIXELS // cores)
         return batches(images, min(share, most if beam <= 1 else most // (BEAM_COST * beam)))
 
-    def decode(self, sizes: list[Tensor], beam: int = 1) -> list[tuple[list[int], list[float]]]:
+    def decode(self, sizes: list[Tensor], beam: int = 1) -> list[Reading]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
         if self.draft is not None and beam <= 1 and sum(map(len, sizes)) <= DRAFTED:
             return [join(self._portions(image.unsqueeze(0))) for images in sizes for image in images]
@@ -162,7 +163,10 @@ class Predictor:
             raise BundleError(f"the model {self.name} cannot say where it looked: export its bundle again")
 
     def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
-        """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does."""
+        """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does.
+
+        It differs from the tokens where those went round in circles.
+        """
         return self.stream_prepared(self._prepare(image, 0, 1))
 
     def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
@@ -173,7 +177,7 @@ class Predictor:
             for token_id, log_prob in zip(ids, logs, strict=True):
                 if token_id > UNK:
                     yield ReadToken(self.bundle.tokenizer.vocab[token_id], self.confidence.of_token(log_prob))
-        return self._to_prediction(*join(portions))
+        return self._to_prediction(*leave_circles(self.bundle.decoder, image, join(portions)))
 
     def _portions(self, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids and log-probabilities of an image (1, 1, H, W), greedily, as soon as some are known."""
@@ -205,9 +209,12 @@ class Predictor:
         return hasattr(self.bundle.decoder, "read_all")
 
     def _read(self, sizes: list[Tensor], beam: int, alternatives: int) -> list[Prediction]:
-        if not alternatives:
-            return [self._to_prediction(ids, logs) for ids, logs in self.decode(sizes, beam)]
         decoder: Any = self.bundle.decoder
+        if not alternatives:
+            readings = self.decode(sizes, beam)
+            if beam <= 1:
+                readings = [leave_circles(decoder, *each) for each in zip(chain(*sizes), readings, strict=True)]
+            return [self._to_prediction(*reading) for reading in readings]
         with running(), one_thread():
             search, images = (decoder.search_all, sizes) if self._mixes_sizes else (decoder.search, sizes[0])
             token_ids, log_probs = search(images, max(beam, alternatives + 1))
@@ -228,7 +235,7 @@ class Predictor:
 
     def _to_prediction(self, token_ids: list[int], log_probs: list[float]) -> Prediction:
         """One row of the decoder's answer: ids up to EOS or PAD, and the log-probability of each."""
-        end = next((place for place, token_id in enumerate(token_ids) if token_id in (EOS, PAD)), len(token_ids))
+        end = len(written(token_ids))
         chosen = log_probs[: end + 1] if token_ids[end : end + 1] == [EOS] else log_probs[:end]
         tokens = self.bundle.tokenizer.decode(token_ids)
         return Prediction(

@@ -110,6 +110,10 @@ class NaiveDecoder(nn.Module):
             finished = finished | newest.eq(EOS)
         return written[:, 1:], chosen
 
+    def search(self, images: Tensor, beam: int) -> tuple[Tensor, Tensor]:
+        """The Decoder's own: readings that went round in circles are too few to be read naively."""
+        return self.decoder.search(images, beam)
+
 
 class Casting(nn.Module):
     """A decoder whose arithmetic is bfloat16, behind pictures that are not."""
@@ -125,6 +129,10 @@ class Casting(nn.Module):
     def read_all(self, images: list[Tensor], beam: int) -> Any:
         """What the decoder gives."""
         return self.decoder.read_all([size.to(torch.bfloat16) for size in images], beam)
+
+    def search(self, images: Tensor, beam: int) -> Any:
+        """What the decoder gives."""
+        return self.decoder.search(images.to(torch.bfloat16), beam)
 
 
 def build_eager(bundle: Bundle) -> Decoder:

@@ -40,9 +40,9 @@ class Sizes:
     weights: int
     """Weights that a token passes."""
     memory_cell: int
-    """Keys and values of a cell of the memory."""
+    """Keys and values of a cell of the memory, which heads may share."""
     past_token: int
-    """Keys and values of a token already written."""
+    """Keys and values of a token already written; as many multiply-adds take all heads for it, or for a cell."""
 
 
 def measure_machine(threads: int) -> Machine:
@@ -68,8 +68,9 @@ def count_sizes(model: ResNetTransformer) -> Sizes:
     """What a step of the model reads."""
     passed = [weight for name, weight in model.layers.named_parameters() if "memory_kv" not in name]
     keys_and_values = 2 * len(model.layers) * model.d_model
+    of_memory = keys_and_values * model.memory_heads // model.heads
     weights = sum(weight.numel() for weight in passed) + model.embedding.weight.numel()
-    return Sizes(weights, keys_and_values, keys_and_values)
+    return Sizes(weights, of_memory, keys_and_values)
 
 
 def count_encoding(model: nn.Module, size: tuple[int, int]) -> int:
@@ -89,7 +90,8 @@ def least_seconds(
     for time_step in range(max(tokens)):
         going = [place for place, count in enumerate(tokens) if count > time_step]
         caches = sum(sizes.memory_cell * cells[place] + sizes.past_token * (time_step + 1) for place in going)
+        looks = sum(sizes.past_token * (cells[place] + time_step + 1) for place in going)  # every head looks for itself
         read = BYTES * (sizes.weights + caches)
-        multiplied = len(going) * sizes.weights + caches
+        multiplied = len(going) * sizes.weights + looks
         seconds += max(read / machine.bandwidth, multiplied / machine.multiply_adds)
     return seconds

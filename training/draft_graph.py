@@ -3,8 +3,8 @@
 `im2latex/decoding/draft.py` runs it. Each 32 weights of a row share a scale (ONNX Runtime's MatMulNBits, which rounds
 what they are multiplied with in the same way); norms, attention and positions are in float32. Inputs: `token`,
 `seen` (1,), the number of tokens before it, `total` (1,) = seen + 1; of each layer `memory_k`, `memory_v`
-(1, heads, S, width) and `past_k`, `past_v` (1, heads, room, width), which it writes in place. Output: `next`, the
-most probable token. `token` and `next` are (1, 1).
+(1, memory_heads, S, width) and `past_k`, `past_v` (1, heads, room, width), which it writes in place. Output: `next`,
+the most probable token. `token` and `next` are (1, 1).
 """
 
 import math
@@ -37,7 +37,7 @@ def draft_graph(decoder: Any) -> bytes:
 class _Graph:
     def __init__(self, model: ResNetTransformer, max_tokens: int) -> None:
         self.model, self.room, self.width = model, max_tokens, model.d_model
-        self.heads = model.heads
+        self.heads, self.memory_heads = model.heads, model.memory_heads
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.ports: dict[str, list[onnx.ValueInfoProto]] = {"in": [], "out": []}
@@ -74,18 +74,29 @@ class _Graph:
         found = self.linear(attended, layer.self_out.weight, layer.self_out.bias)
         hidden, normed = self.add_and_norm(hidden, found, layer.memory_norm)
         asking = self.linear(normed, layer.memory_q.weight, layer.memory_q.bias)
-        memory = [f"memory_{letter}{number}" for letter in "kv"]
-        looked = self.node("MultiHeadAttention", asking, *memory, domain=CONTRIB, num_heads=self.heads)
-        found = self.linear(looked, layer.memory_out.weight, layer.memory_out.bias)
+        found = self.linear(self.look(asking, number), layer.memory_out.weight, layer.memory_out.bias)
         hidden, normed = self.add_and_norm(hidden, found, layer.feedforward_norm)
         inner = self.node("Gelu", self.linear(normed, layer.expand.weight, layer.expand.bias))
         return self.add_and_norm(hidden, self.linear(inner, layer.contract.weight, layer.contract.bias), norm_after)
+
+    def look(self, asking: str, number: int) -> str:
+        """Attention of a token's queries (1, 1, D) to the memory: (1, 1, D)."""
+        width = self.width // self.heads
+        queries = self.reshaped(asking, (1, self.memory_heads, -1, width))
+        scores = self.node(
+            "FusedMatMul", queries, f"memory_k{number}", domain=CONTRIB, transB=1, alpha=width**-0.5
+        )  # (1, memory_heads, heads / memory_heads, S)
+        looked = self.node("MatMul", self.node("Softmax", scores, axis=-1), f"memory_v{number}")
+        return self.reshaped(looked, (1, 1, self.width))
+
+    def reshaped(self, found: str, shape: tuple[int, ...]) -> str:
+        return self.node("Reshape", found, self.constant(f"shape {shape}", np.array(shape, dtype=np.int64)))
 
     def caches(self, number: int) -> tuple[list[str], list[str]]:
         """The names of a layer's past before and after the step."""
         width = self.width // self.heads
         for letter in "kv":
-            self.port("in", f"memory_{letter}{number}", TensorProto.FLOAT, [1, self.heads, "S", width])
+            self.port("in", f"memory_{letter}{number}", TensorProto.FLOAT, [1, self.memory_heads, "S", width])
             self.port("in", f"past_{letter}{number}", TensorProto.FLOAT, [1, self.heads, self.room, width])
             self.port("out", f"now_{letter}{number}", TensorProto.FLOAT, [1, self.heads, self.room, width])
         return [f"past_{letter}{number}" for letter in "kv"], [f"now_{letter}{number}" for letter in "kv"]

@@ -27,6 +27,9 @@ class ResNetTransformerConfig(ModelConfig):
     trunk_blocks: tuple[int, int, int] = (2, 2, 1)
     d_model: int = 256
     heads: int = 4
+    memory_heads: int | None = None
+    """Keys and values of the memory, each shared by heads / memory_heads of the heads (grouped-query attention, Ainslie
+    et al. 2023, arXiv 2305.13245; 1: multi-query, Shazeer 2019, arXiv 1911.02150); None: as many as heads."""
     decoder_layers: int = 4
     feedforward: int = 1536
     dropout: float = 0.1
@@ -44,8 +47,10 @@ class ResNetTransformer(nn.Module):
             raise ConfigError(
                 f"d_model must be divisible by 4 and by heads ({config.heads}), got {config.d_model}"
             )
+        if config.heads % (config.memory_heads or config.heads):
+            raise ConfigError(f"heads ({config.heads}) must be divisible by memory_heads, got {config.memory_heads}")
         self.d_model = config.d_model
-        self.heads = config.heads
+        self.heads, self.memory_heads = config.heads, config.memory_heads or config.heads
         self.fixed = 2 * config.decoder_layers + 1  # the memory's part of the state: a row a picture
         self.room = ROOM
         self.trunk = ResNetTrunk(config.trunk_blocks)
@@ -53,7 +58,7 @@ class ResNetTransformer(nn.Module):
         self.memory_norm = nn.LayerNorm(config.d_model)
         self.embedding = nn.Embedding(vocab_size, config.d_model)
         self.layers: Any = nn.ModuleList(
-            DecoderLayer(config.d_model, config.heads, config.feedforward, config.dropout)
+            DecoderLayer(config.d_model, config.heads, config.feedforward, config.dropout, config.memory_heads)
             for _ in range(config.decoder_layers)
         )
         self.final_norm = nn.LayerNorm(config.d_model)

@@ -1,5 +1,7 @@
 """Promises of the formula models and of the decoder that reads from them."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -18,10 +20,10 @@ SMALL = ResNetTransformerConfig(
 )
 
 
-@pytest.fixture
-def model() -> ResNetTransformer:
+@pytest.fixture(params=[None, 2, 1])
+def model(request) -> ResNetTransformer:
     torch.manual_seed(0)
-    return SMALL.build(VOCAB).eval()
+    return replace(SMALL, memory_heads=request.param).build(VOCAB).eval()
 
 
 @pytest.fixture
@@ -73,6 +75,26 @@ def test_a_layer_tells_the_very_weights_that_it_reads_the_memory_with():
     after, weights = layer.attend(hidden, keys, values)
     torch.testing.assert_close(after, layer(hidden, keys, values))
     torch.testing.assert_close(weights, after - layer(hidden, keys, torch.zeros_like(values)))
+
+
+@pytest.mark.parametrize("memory_heads", [4, 2, 1])
+def test_heads_that_share_keys_and_values_see_what_they_would_with_copies_of_them(memory_heads):
+    torch.manual_seed(0)
+    shared, own = (DecoderLayer(16, 4, 32, dropout=0.0, memory_heads=heads).eval() for heads in (memory_heads, 4))
+    copied = dict(shared.state_dict())
+    for name in ("memory_kv.weight", "memory_kv.bias"):
+        by_head = copied[name].unflatten(0, (2, memory_heads, 4))  # keys and values, heads, width
+        copied[name] = by_head.repeat_interleave(4 // memory_heads, 1).flatten(0, 2)
+    own.load_state_dict(copied)
+    hidden, memory = torch.randn(3, 7, 16), torch.randn(3, 11, 16)
+    found, wanted = (layer.attend(hidden, *layer.project_memory(memory)) for layer in (shared, own))
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(shared(hidden, *shared.project_memory(memory)), wanted[0])
+
+
+def test_keys_are_shared_evenly():
+    with pytest.raises(ConfigError, match=r"heads \(4\) must be divisible by memory_heads, got 3"):
+        replace(SMALL, memory_heads=3).build(VOCAB)
 
 
 def test_a_layer_gives_in_training_what_it_gives_in_use():

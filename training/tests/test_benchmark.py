@@ -154,12 +154,12 @@ def test_a_reading_with_guesses_is_split_into_guessing_and_verifying():
 
 
 def test_the_limit_is_set_by_what_is_slower_memory_or_arithmetic():
-    sizes, both = Sizes(weights=100, memory_cell=10, past_token=1), [2, 1]
+    sizes, both = Sizes(weights=100, memory_cell=10, past_token=20), [2, 1]  # two heads share what a cell says
     reading = Machine(1, multiply_adds=1e12, bandwidth=4.0)  # one number a second
-    assert least_seconds(reading, sizes, [0], [3], [1]) == pytest.approx(100 + 30 + 1)
-    assert least_seconds(reading, sizes, [0, 0], [3, 3], both) == pytest.approx((100 + 62) + (100 + 30 + 2))
+    assert least_seconds(reading, sizes, [0], [3], [1]) == pytest.approx(100 + 30 + 20)
+    assert least_seconds(reading, sizes, [0, 0], [3, 3], both) == pytest.approx((100 + 100) + (100 + 30 + 40))
     multiplying = Machine(1, multiply_adds=1.0, bandwidth=1e15)
-    assert least_seconds(multiplying, sizes, [7, 7], [3, 3], both) == pytest.approx(14 + (200 + 62) + (100 + 30 + 2))
+    assert least_seconds(multiplying, sizes, [7, 7], [3, 3], both) == pytest.approx(14 + (200 + 160) + (100 + 100))
 
 
 def test_the_limit_counts_the_products_of_a_step():

@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import torch
@@ -25,7 +26,8 @@ IMAGES = torch.rand(3, 1, 40, 96, generator=torch.Generator().manual_seed(1)).sp
 
 def build(seed: int) -> Decoder:
     torch.manual_seed(seed)
-    decoder = Decoder(SIZES.build(len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
+    sizes = replace(SIZES, memory_heads=(4, 2, 1)[seed % 3])
+    decoder = Decoder(sizes.build(len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
     torch.nn.init.normal_(decoder.model.embedding.weight)
     return decoder
 

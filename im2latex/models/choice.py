@@ -30,10 +30,11 @@ def find_kind(name: str) -> type[ModelConfig]:
 
 
 def check_sizes(config: ModelConfig) -> None:
-    """Raise ConfigError unless whole numbers are at least 1, and shares and weights at least 0."""
+    """Raise ConfigError unless whole numbers are at least 1, and shares and weights at least 0; None may stay."""
     for field in fields(config):
         value, least = getattr(config, field.name), 0 if field.type is float else 1
-        if any(each < least for each in (value if isinstance(value, tuple | list) else [value])):
+        numbers = value if isinstance(value, tuple | list) else [value]
+        if any(number is not None and number < least for number in numbers):
             raise ConfigError(f"{field.name} of {config.name} must be at least {least}, got {value}")
 
 

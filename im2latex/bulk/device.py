@@ -25,6 +25,11 @@ class OnDevice(nn.Module):
         token_ids, log_probs = self.decoder(images.to(self.device), beam)
         return token_ids.cpu(), log_probs.cpu()
 
+    def search(self, images: Tensor, beam: int) -> tuple[Tensor, Tensor]:
+        """As the decoder."""
+        token_ids, log_probs = self.decoder.search(images.to(self.device), beam)
+        return token_ids.cpu(), log_probs.cpu()
+
     def _read_all(self, images: Sequence[Tensor], beam: int) -> tuple[Tensor, Tensor]:
         token_ids, log_probs = self.decoder.read_all([size.to(self.device) for size in images], beam)
         return token_ids.cpu(), log_probs.cpu()

@@ -18,6 +18,7 @@ REPEATED = 16
 PERIODS = 3
 """... and so many periods of them, are a circle."""
 SECOND_BEAM = 5
+"""Hypotheses of the second reading."""
 
 Reading = tuple[list[int], list[float]]
 """Token ids, with EOS and perhaps PAD, and the log-probability of each."""

@@ -5,9 +5,12 @@ import torch
 from torch import nn
 
 from im2latex.bulk.device import OnDevice, move
-from im2latex.images import open_image, prepare
+from im2latex.bundle import Bundle
+from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.predictor import Predictor
 from im2latex.tests.bulk_runs import draw_pictures, make_bundle
+from im2latex.tests.test_repetition import RIGHT, Circles
+from im2latex.tests.tiny_decoder import TOKENIZER
 
 DEVICES = [torch.device("cpu"), *([torch.device("cuda")] if torch.cuda.is_available() else [])]
 
@@ -27,6 +30,15 @@ class Watched(nn.Module):
     def read_all(self, images, beam):
         return self.forward(torch.cat(images), beam)
 
+    def search(self, images, beam):
+        return self.forward(images, beam)
+
+
+def test_what_was_read_in_circles_is_read_again_there():
+    here = Predictor(Bundle(Circles([RIGHT]), TOKENIZER, ImageSpec(), {}))
+    (found,) = move(here, torch.device("cpu")).predict_prepared([torch.full((1, 16, 32), 0.9)])
+    assert found.tokens == TOKENIZER.decode(RIGHT)
+
 
 @pytest.mark.parametrize("device", DEVICES, ids=str)
 @pytest.mark.parametrize("bundled", ["ink", "default"])
@@ -44,5 +56,6 @@ def test_weights_and_pictures_are_brought_to_the_device():
     elsewhere = OnDevice(decoder, torch.device("meta"))
     elsewhere(torch.zeros(2, 1, 3, 4), 1)
     elsewhere.read_all([torch.zeros(2, 1, 3, 4)], 1)
-    assert decoder.seen == ["meta", "meta"]
+    elsewhere.search(torch.zeros(1, 1, 3, 4), 5)
+    assert decoder.seen == ["meta", "meta", "meta"]
     assert {weight.device.type for weight in elsewhere.parameters()} == {"meta"}

@@ -15,7 +15,7 @@ from im2latex.bundle import Bundle, load_bundle, running
 from im2latex.calibration import Uncalibrated
 from im2latex.cores import on_each_core, one_thread
 from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_token
-from im2latex.decoding.repetition import Reading, leave_circles, written
+from im2latex.decoding.repetition import leave_circles, written
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
@@ -110,7 +110,7 @@ class Predictor:
         most = min(MAX_BATCH_PIXELS, MAX_PIXELS // cores)
         return batches(images, min(share, most if beam <= 1 else most // (BEAM_COST * beam)))
 
-    def decode(self, sizes: list[Tensor], beam: int = 1) -> list[Reading]:
+    def decode(self, sizes: list[Tensor], beam: int = 1) -> list[Portion]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
         if self.draft is not None and beam <= 1 and sum(map(len, sizes)) <= DRAFTED:
             return [join(self._portions(image.unsqueeze(0))) for images in sizes for image in images]

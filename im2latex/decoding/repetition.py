@@ -11,6 +11,7 @@ from torch import Tensor
 
 from im2latex.bundle import running
 from im2latex.cores import one_thread
+from im2latex.decoding.draft import Portion
 from im2latex.tokenizer import EOS, PAD
 
 REPEATED = 16
@@ -20,11 +21,9 @@ PERIODS = 3
 SECOND_BEAM = 5
 """Hypotheses of the second reading."""
 
-Reading = tuple[list[int], list[float]]
-"""Token ids, with EOS and perhaps PAD, and the log-probability of each."""
 
 
-def leave_circles(decoder: Any, image: Tensor, reading: Reading) -> Reading:
+def leave_circles(decoder: Any, image: Tensor, reading: Portion) -> Portion:
     """What was read greedily in an image (1, H, W); if that repeats itself, the best of a beam that does not.
 
     If all of the beam do, its best. `decoder` is that of a bundle.
@@ -33,7 +32,7 @@ def leave_circles(decoder: Any, image: Tensor, reading: Reading) -> Reading:
         return reading
     with running(), one_thread():
         token_ids, log_probs = decoder.search(image.unsqueeze(0), SECOND_BEAM)
-    others: list[Reading] = list(zip(token_ids[0].tolist(), log_probs[0].tolist(), strict=True))
+    others: list[Portion] = list(zip(token_ids[0].tolist(), log_probs[0].tolist(), strict=True))
     return next((other for other in others if not is_repetitive(written(other[0]))), others[0])
 
 

@@ -54,16 +54,6 @@ class SymbolBundle:
     facts: dict[str, Any]
 
 
-@contextmanager
-def running() -> Iterator[None]:
-    """How what lies in a bundle is run: without gradients, and as it was saved.
-
-    TorchScript would take 0.3 s to optimise what it runs first, which is none the faster for it.
-    """
-    with torch.inference_mode(), torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-        yield
-
-
 def round_weights(decoder: nn.Module) -> nn.Module:
     """A float32 copy of the decoder, in eval mode on the CPU, with the weights as a bundle keeps them."""
     return copy.deepcopy(decoder).cpu().eval().to(torch.bfloat16).to(torch.float32)

@@ -11,9 +11,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
-from im2latex.bundle import Bundle, load_bundle, running
+from im2latex.bundle import Bundle, load_bundle
 from im2latex.calibration import Uncalibrated
-from im2latex.cores import on_each_core, one_thread
+from im2latex.cores import on_each_core, one_thread, running
 from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_token
 from im2latex.decoding.repetition import leave_circles, written
 from im2latex.errors import BundleError, ImageError

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from im2latex.bundle import SymbolBundle, load_symbols, running
+from im2latex.bundle import SymbolBundle, load_symbols
+from im2latex.cores import running
 from im2latex.images import open_image
 from im2latex.symbol_image import normalize_symbol, to_input
 

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from im2latex.bundle import Bundle, lay_out, load_bundle, running
+from im2latex.bundle import Bundle, lay_out, load_bundle
+from im2latex.cores import running
 from im2latex.decoding import Decoder
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import Grammar

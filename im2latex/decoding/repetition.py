@@ -9,8 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from im2latex.bundle import running
-from im2latex.cores import one_thread
+from im2latex.cores import one_thread, running
 from im2latex.decoding.draft import Portion
 from im2latex.tokenizer import EOS, PAD
 
@@ -20,7 +19,6 @@ PERIODS = 3
 """... and so many periods of them, are a circle."""
 SECOND_BEAM = 5
 """Hypotheses of the second reading."""
-
 
 
 def leave_circles(decoder: Any, image: Tensor, reading: Portion) -> Portion:

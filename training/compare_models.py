@@ -3,12 +3,14 @@
 python training/compare_models.py --data data/packed --labelled data/val --epochs 4
 python training/compare_models.py --table_only true       (parameters, and the scores of what has been trained so far)
 
-All models see the same pictures in the same batches: the order follows from the data and its seed alone. What is there
-already is not done again, so the same command goes on where it stopped. OUT/curves.png shows how they learned.
+All models see the same pictures as often, in batches that suit them. What is there already is not done again, so the
+same command goes on where it stopped. OUT/curves.png shows how they learned.
 """
 
+import csv
 import json
 import sys
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -16,20 +18,20 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from im2latex.curves import read_curves
+from im2latex.curves import logs_of
 from im2latex.models import KINDS
 from training.command import run_command, run_script
 from training.compare_runs import COLOURS, STYLES
 from training.run_experiment import parse
 from training.scored import PREDICTIONS, read_table
 
-I2L = ["--model.pools=4", "--optimizer.name=adamw"]
-"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. The features of
-I2L-STRIPS saturate with a learning rate of 1e-3 (docs/experiments.md)."""
+I2L = ["--model.pools=4", "--optimizer.name=adamw", "--data.budget.max_samples=56"]
+"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. Its batches were of
+56. The features of I2L-STRIPS saturate with a learning rate of 1e-3 (docs/experiments.md)."""
 FLAGS: dict[str, list[str]] = {
     "resnet_transformer": [],
     "cnn_lstm": ["--optimizer.name=adamw"],
-    "cnn_gru": ["--optimizer.name=adamw"],
+    "cnn_gru": ["--optimizer.name=adamw", "--data.budget.max_samples=32"],  # its attention needs many steps to settle
     "i2l_strips": [*I2L, "--optimizer.learning_rate=3e-4"],
     "i2l_nopool": I2L,
 }
@@ -59,7 +61,7 @@ class CompareConfig:
     """Also compare rendered pictures; this needs LaTeX."""
     table_only: bool = False
     more: list[str] = field(default_factory=list)
-    """More flags for every training."""
+    """More flags for every training; what a model has of its own (`FLAGS`) stays."""
     score: list[str] = field(default_factory=list)
     """More flags for every evaluation."""
 
@@ -78,8 +80,8 @@ def compare(config: CompareConfig) -> str:
 def plan(config: CompareConfig, name: str) -> list[tuple[Path, list[str]]]:
     """The commands that train, export and score a model, each with the file that makes it unnecessary."""
     folder = Path(config.out) / name
-    train = [f"--model={name}", *FLAGS[name], f"--data.path={config.data}", f"--trainer.max_epochs={config.epochs}"]
-    train += [f"--out={config.out}", f"--name={name}", "--resume=auto", *config.more]
+    train = [f"--model={name}", f"--data.path={config.data}", f"--trainer.max_epochs={config.epochs}"]
+    train += [f"--out={config.out}", f"--name={name}", "--resume=auto", *config.more, *FLAGS[name]]
     export = [f"--checkpoint={folder / 'best.ckpt'}", f"--out={folder / 'bundle.pt'}", f"--name={name}"]
     score = [f"--bundle={folder / 'bundle.pt'}", f"--data={config.labelled}", f"--out={folder}", *config.score]
     return [
@@ -105,23 +107,41 @@ def row(config: CompareConfig, name: str) -> list[str]:
 
 
 def draw_curves(config: CompareConfig) -> None:
-    """Training loss and validation's edit score of all models over the steps, as far as they came: OUT/curves.png."""
-    learned = {name: read_curves(Path(config.out) / name) for name in KINDS}
-    if not any(learned.values()):
+    """Training loss and validation's edit score of all models over the epochs, as far as they came: OUT/curves.png."""
+    folders = {name: Path(config.out) / name for name in KINDS}
+    if not any(logs_of(folder, "metrics.csv") for folder in folders.values()):
         return
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     losses, scores = figure.subplots(1, 2)
-    for (name, curves), colour, style in zip(learned.items(), cycle(COLOURS), cycle(STYLES), strict=False):
-        points = curves.get("train/loss", [])
+    for (name, folder), colour, style in zip(folders.items(), cycle(COLOURS), cycle(STYLES), strict=False):
+        points = read_over_epochs(folder, "train/loss")
         parts = [points[start : start + SMOOTH] for start in range(0, len(points), SMOOTH)]
         means = [(part[-1][0], sum(loss for _, loss in part) / len(part)) for part in parts]
-        for axes, curve in ((losses, means), (scores, curves.get("val/edit_score", []))):
+        validated = [point for point in read_over_epochs(folder, "val/edit_score") if point[0].is_integer()]
+        for axes, curve in ((losses, means), (scores, validated)):
             if curve:
                 axes.plot(*zip(*curve, strict=True), style, color=colour, label=name)
-    losses.set(xlabel="step", ylabel="training loss, nats a token")
-    scores.set(xlabel="step", ylabel="edit score of validation, %")
+    losses.set(xlabel="epoch", ylabel="training loss, nats a token")
+    scores.set(xlabel="epoch", ylabel="edit score of validation, %")
     losses.legend()
     figure.savefig(Path(config.out) / "curves.png", dpi=120)
+
+
+def read_over_epochs(folder: Path, value: str) -> list[tuple[float, float]]:
+    """A logged value over the epochs of a run, whose batches may differ from others': evenly spread within each.
+
+    The last of an epoch stands at its end, also that of an epoch that is not over.
+    """
+    logged: dict[int, dict[int, float]] = defaultdict(dict)
+    for path in logs_of(folder, "metrics.csv"):
+        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+            if row.get(value):
+                logged[int(row["epoch"])][int(row["step"])] = float(row[value])
+    return [
+        (epoch + place / len(steps), found)
+        for epoch, steps in sorted(logged.items())
+        for place, (_, found) in enumerate(sorted(steps.items()), 1)
+    ]
 
 
 def count_parameters(name: str, vocabulary: int) -> int:

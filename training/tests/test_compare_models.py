@@ -2,23 +2,29 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from im2latex.data.sampler import BatchBudget
 from im2latex.errors import ConfigError
 from im2latex.models import KINDS
 from training import compare_models
-from training.compare_models import NOT_YET, CompareConfig, compare, plan
+from training.compare_models import NOT_YET, CompareConfig, compare, plan, read_over_epochs
 from training.run_experiment import parse
 from training.scored import COLUMNS, write_table
 
 PAGE = Path(__file__).parents[2] / "docs/models.md"
 
 
-def test_all_models_are_trained_on_the_same_batches():
-    experiments = [parse(plan(CompareConfig(epochs=7), name)[0][1][1:]) for name in KINDS]
+def test_all_models_are_trained_on_the_same_pictures_as_often():
+    config = CompareConfig(epochs=7, more=["--data.budget.max_samples=128", "--data.max_width=200"])
+    experiments = [parse(plan(config, name)[0][1][1:]) for name in KINDS]
+    batches = {experiment.model.name: experiment.data.budget.max_samples for experiment in experiments}
+    assert batches == {name: {"cnn_gru": 32, "i2l_strips": 56, "i2l_nopool": 56}.get(name, 128) for name in KINDS}
+    experiments = [replace(each, data=replace(each.data, budget=BatchBudget())) for each in experiments]
     assert [experiment.model.name for experiment in experiments] == list(KINDS)
     for part in ("data", "augment", "spec", "trainer", "seed"):
         assert len({str(getattr(experiment, part)) for experiment in experiments}) == 1, part
@@ -60,10 +66,17 @@ def test_one_picture_shows_how_all_of_them_learned(tmp_path):
     for name in ("cnn_gru", "i2l_strips"):
         logs = tmp_path / name / "logs"
         logs.mkdir(parents=True)
-        rows = [f"{step},{3 - step / 100},{step}" for step in range(0, 300, 10)]
-        (logs / "metrics.csv").write_text("\n".join(["step,train/loss,val/edit_score", *rows]))
+        rows = [f"{step // 150},{step},{3 - step / 100},{step}" for step in range(0, 300, 10)]
+        (logs / "metrics.csv").write_text("\n".join(["epoch,step,train/loss,val/edit_score", *rows]))
     compare(CompareConfig(out=str(tmp_path), table_only=True))
     assert Image.open(tmp_path / "curves.png").width > 800
+
+
+def test_curves_run_over_epochs_whatever_the_batches(tmp_path):
+    for part, rows in (("logs", ["0,9,5.0", "0,19,4.0", "1,29,3.0"]), ("logs_2", ["1,29,2.0", "1,34,1.5", ",34,"])):
+        (tmp_path / part).mkdir()
+        (tmp_path / part / "metrics.csv").write_text("\n".join(["epoch,step,train/loss", *rows]))
+    assert read_over_epochs(tmp_path, "train/loss") == [(0.5, 5.0), (1.0, 4.0), (1.5, 2.0), (2.0, 1.5)]
 
 
 @pytest.mark.parametrize(

@@ -26,12 +26,13 @@ from training.run_experiment import parse
 from training.scored import PREDICTIONS, read_table
 
 I2L = ["--model.pools=4", "--optimizer.name=adamw", "--data.budget.max_samples=56"]
-"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. Its batches were of
-56. The features of I2L-STRIPS saturate with a learning rate of 1e-3 (docs/experiments.md)."""
+"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. Attention settles
+only after many steps: so the batches are small. The features of I2L-STRIPS saturate with a learning rate of 1e-3
+(docs/experiments.md)."""
 FLAGS: dict[str, list[str]] = {
     "resnet_transformer": [],
     "cnn_lstm": ["--optimizer.name=adamw"],
-    "cnn_gru": ["--optimizer.name=adamw", "--data.budget.max_samples=32"],  # its attention needs many steps to settle
+    "cnn_gru": ["--optimizer.name=adamw", "--data.budget.max_samples=32"],
     "i2l_strips": [*I2L, "--optimizer.learning_rate=3e-4"],
     "i2l_nopool": I2L,
 }

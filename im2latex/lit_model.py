@@ -21,7 +21,7 @@ from im2latex.decoding import Decoder
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.latex.grammar import Grammar
-from im2latex.models import ModelConfig, Penalises, describe_model, read_model
+from im2latex.models import Adapts, ModelConfig, Penalises, describe_model, read_model
 from im2latex.models.tied import tied
 from im2latex.optimizers import OptimizerConfig, build_optimizer, capped_warmup, warmup_cosine
 from im2latex.tokenizer import EOS, PAD, Tokenizer
@@ -80,7 +80,8 @@ class LitModel(lightning.LightningModule):
     def take_weights(self, path: str | Path) -> None:
         """Begin with the weights of a checkpoint, or of a bundle (`.pt`); ConfigError if the sizes differ.
 
-        Tokens are matched by name: one that the source does not know keeps its fresh embedding.
+        Tokens are matched by name: one that the source does not know keeps its fresh embedding. Heads that share keys
+        and values (`memory_heads`) may take them from heads that do not.
         """
         source = load_bundle(path) if str(path).endswith(".pt") else LitModel.load(path)
         weights = source.decoder.state_dict() if isinstance(source, Bundle) else source.state_dict()
@@ -89,6 +90,8 @@ class LitModel(lightning.LightningModule):
         there = torch.tensor([known[token] for token in self.tokenizer.vocab if token in known])
         for name, own in self.state_dict().items():
             given = weights.get(name)
+            if given is not None and isinstance(self.model, Adapts):
+                given = self.model.adapt(name, given)
             of_tokens = name in ROWS_OF_TOKENS
             if given is None or given.shape[of_tokens:] != own.shape[of_tokens:]:
                 raise ConfigError(f"{Path(path).name} does not fit this model: {name} is missing or of another size")

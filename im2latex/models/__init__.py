@@ -27,12 +27,13 @@ from im2latex.models.choice import KINDS, check_sizes, describe_model, find_kind
 from im2latex.models.cnn_gru import CnnGru, CnnGruConfig
 from im2latex.models.cnn_lstm import CnnLstm, CnnLstmConfig
 from im2latex.models.i2l import I2L, I2LNoPoolConfig, I2LStripsConfig
-from im2latex.models.protocol import ModelConfig, Penalises
+from im2latex.models.protocol import Adapts, ModelConfig, Penalises
 from im2latex.models.resnet_transformer import ResNetTransformer, ResNetTransformerConfig
 
 __all__ = [
     "I2L",
     "KINDS",
+    "Adapts",
     "CnnGru",
     "CnnGruConfig",
     "CnnLstm",

@@ -1,4 +1,4 @@
-"""What the configuration of every formula model promises, and the one word that a model may leave out."""
+"""What the configuration of every formula model promises, and the words that a model may leave out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -27,4 +27,13 @@ class Penalises(Protocol):
 
     def decode_and_penalise(self, token_ids: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
         """What `decode` gives, and a loss () to add, in nats a token; neither PAD nor what follows EOS counts in it."""
+        ...
+
+
+@runtime_checkable
+class Adapts(Protocol):
+    """A formula model that may begin with the weights of one of other sizes."""
+
+    def adapt(self, name: str, weight: Tensor) -> Tensor:
+        """The other model's weight of this name in this one's size; as it is where nothing is known to be done."""
         ...

@@ -65,6 +65,17 @@ class ResNetTransformer(nn.Module):
         self.output_bias = nn.Parameter(torch.zeros(vocab_size))
         nn.init.normal_(self.embedding.weight, std=config.d_model**-0.5)
 
+    def adapt(self, name: str, weight: Tensor) -> Tensor:
+        """Heads that share keys and values of the memory here begin with their mean (Ainslie et al. 2023, section 2.1).
+
+        A weight of a model with as few memory_heads, or fewer, stays as it is.
+        """
+        width = self.d_model // self.heads
+        if "memory_kv" not in name or weight.shape[0] % (2 * self.memory_heads * width):
+            return weight
+        by_head = weight.view(2, self.memory_heads, -1, width, *weight.shape[1:])  # keys and values, who share them
+        return by_head.mean(2).flatten(0, 2)
+
     def encode(self, images: Tensor) -> Tensor:
         """Images (B, 1, H, W), ink 1 on paper 0, to a memory (B, S, D); S = ceil(H / 8) * ceil(W / 8), row by row."""
         memory: Tensor = self._grid(images).flatten(1, 2)

@@ -86,6 +86,25 @@ def test_a_warm_start_matches_tokens_by_name_and_takes_bundles_too(tmp_path):
     assert torch.allclose(taker.model.trunk.conv1.weight, source.model.trunk.conv1.weight, rtol=1e-2)
 
 
+def test_heads_that_will_share_keys_and_values_begin_with_the_mean_of_theirs(tmp_path):
+    source, sharing = (
+        LitModel(replace(TINY, heads=4, memory_heads=heads), OptimizerConfig(), VOCAB, ImageSpec()) for heads in (4, 2)
+    )
+    save_bundle(tmp_path / "source.pt", source.decoder(), source.tokenizer, ImageSpec(), {})
+    sharing.take_weights(tmp_path / "source.pt")
+    given, taken = (module.model.layers[0].memory_kv.weight for module in (source, sharing))
+    width = TINY.d_model // 4
+    assert taken.shape[0] == given.shape[0] // 2
+    keys, values = given.chunk(2)
+    assert torch.allclose(taken[:width], (keys[:width] + keys[width : 2 * width]) / 2, rtol=1e-2, atol=1e-3)
+    last = (values[2 * width : 3 * width] + values[3 * width :]) / 2
+    assert torch.allclose(taken[-width:], last, rtol=1e-2, atol=1e-3)
+    assert torch.allclose(sharing.model.layers[0].expand.weight, source.model.layers[0].expand.weight, rtol=1e-2)
+    save_bundle(tmp_path / "sharing.pt", sharing.decoder(), sharing.tokenizer, ImageSpec(), {})
+    with pytest.raises(ConfigError, match=r"memory_kv\.weight is missing or of another size"):
+        source.take_weights(tmp_path / "sharing.pt")
+
+
 def test_a_warm_start_from_another_size_is_refused(tmp_path):
     source = make_module(OptimizerConfig())
     save_bundle(tmp_path / "source.pt", source.decoder(), source.tokenizer, ImageSpec(), {})

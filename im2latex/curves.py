@@ -2,6 +2,7 @@
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -16,15 +17,20 @@ def logs_of(folder: Path, name: str) -> list[Path]:
     return sorted(folder.glob(f"logs*/{name}"), key=lambda path: (len(path.parent.name), path.parent.name))
 
 
-def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Each logged value over the steps, of a run and of those that it was resumed from (`logs*/metrics.csv`)."""
-    curves: dict[str, dict[int, float]] = defaultdict(dict)
+def read_rows(folder: Path) -> Iterator[dict[str, str]]:
+    """What was logged together, of a run and of those that it was resumed from (`logs*/metrics.csv`), oldest first."""
     for path in logs_of(folder, "metrics.csv"):
-        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
-            step = int(row.pop("step"))
-            for name, value in row.items():
-                if value and name != "epoch":
-                    curves[name][step] = float(value)  # what was trained again after a kill replaces what was lost
+        yield from csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+
+
+def read_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Each logged value over the steps, of a run and of those that it was resumed from."""
+    curves: dict[str, dict[int, float]] = defaultdict(dict)
+    for row in read_rows(folder):
+        step = int(row.pop("step"))
+        for name, value in row.items():
+            if value and name != "epoch":
+                curves[name][step] = float(value)  # what was trained again after a kill replaces what was lost
     return {name: sorted(points.items()) for name, points in curves.items()}
 
 

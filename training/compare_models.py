@@ -7,7 +7,6 @@ All models see the same pictures as often, in batches that suit them. What is th
 same command goes on where it stopped. OUT/curves.png shows how they learned.
 """
 
-import csv
 import json
 import sys
 from collections import defaultdict
@@ -18,7 +17,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from im2latex.curves import logs_of
+from im2latex.curves import logs_of, read_rows
 from im2latex.models import KINDS
 from training.command import run_command, run_script
 from training.compare_runs import COLOURS, STYLES
@@ -26,9 +25,8 @@ from training.run_experiment import parse
 from training.scored import PREDICTIONS, read_table
 
 I2L = ["--model.pools=4", "--optimizer.name=adamw", "--data.budget.max_samples=56"]
-"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. Attention settles
-only after many steps: so the batches are small. The features of I2L-STRIPS saturate with a learning rate of 1e-3
-(docs/experiments.md)."""
+"""The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. The features of
+I2L-STRIPS saturate with a learning rate of 1e-3 (docs/experiments.md)."""
 FLAGS: dict[str, list[str]] = {
     "resnet_transformer": [],
     "cnn_lstm": ["--optimizer.name=adamw"],
@@ -36,7 +34,8 @@ FLAGS: dict[str, list[str]] = {
     "i2l_strips": [*I2L, "--optimizer.learning_rate=3e-4"],
     "i2l_nopool": I2L,
 }
-"""What differs between the trainings: the older systems were trained with Adam."""
+"""What differs between the trainings: the older systems were trained with Adam, and where attention settles only after
+many steps, batches are small (docs/experiments.md)."""
 NOT_YET = "not trained yet"
 SMOOTH = 20
 """Logged losses that make one point of a curve."""
@@ -134,10 +133,9 @@ def read_over_epochs(folder: Path, value: str) -> list[tuple[float, float]]:
     The last of an epoch stands at its end, also that of an epoch that is not over.
     """
     logged: dict[int, dict[int, float]] = defaultdict(dict)
-    for path in logs_of(folder, "metrics.csv"):
-        for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
-            if row.get(value):
-                logged[int(row["epoch"])][int(row["step"])] = float(row[value])
+    for row in read_rows(folder):
+        if row.get(value):
+            logged[int(row["epoch"])][int(row["step"])] = float(row[value])
     return [
         (epoch + place / len(steps), found)
         for epoch, steps in sorted(logged.items())

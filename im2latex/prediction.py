@@ -7,15 +7,6 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Alternative:
-    """Another reading of the same picture."""
-
-    latex: str
-    tokens: str
-    confidence: float
-
-
-@dataclass(frozen=True)
 class ReadToken:
     """A token as it is read, with its confidence."""
 
@@ -39,8 +30,10 @@ class Prediction:
     """
     token_confidences: list[float]
     """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
-    alternatives: list[Alternative] = field(default_factory=list)
+    alternatives: list["Prediction"] = field(default_factory=list)
     """Other readings that the beam found, best first; as many as were asked for, or fewer."""
+    likeness: float | None = None
+    """How much the formula, rendered, looks like the picture, 0..1 (`im2latex.likeness`); None: nobody looked."""
 
 
 def to_json_line(fields: Mapping[str, Any]) -> str:

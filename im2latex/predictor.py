@@ -20,10 +20,10 @@ from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
 from im2latex.latex.output import to_latex
-from im2latex.prediction import Alternative, Prediction, ReadToken
+from im2latex.prediction import Prediction, ReadToken
 from im2latex.tokenizer import EOS, PAD, UNK
 
-__all__ = ["Alternative", "ImageSource", "Prediction", "Predictor", "ReadToken", "bundled_model"]
+__all__ = ["ImageSource", "Prediction", "Predictor", "ReadToken", "bundled_model"]
 
 DEFAULT_BUNDLE = "default.pt"
 """The file in im2latex/bundles that ships."""
@@ -79,15 +79,16 @@ class Predictor:
         """
         return self.predict_batch([image], beam, alternatives)[0]
 
-    def predict_batch(
-        self, images: Sequence[ImageSource], beam: int = 1, alternatives: int = 0
-    ) -> list[Prediction]:
+    def predict_batch(self, images: Sequence[ImageSource], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read pictures, in order; a prediction does not depend on the pictures beside it.
 
         Raises ImageError for the first picture that cannot be read, naming its place when there are several.
         """
-        prepared = [self._prepare(image, place, len(images)) for place, image in enumerate(images)]
-        return self.predict_prepared(prepared, beam, alternatives)
+        return self.predict_prepared(self.prepare(images), beam, alternatives)
+
+    def prepare(self, images: Sequence[ImageSource]) -> list[Tensor]:
+        """What the model sees of each picture, (1, H, W); ImageError as `predict_batch` raises it."""
+        return [self._prepare(image, place, len(images)) for place, image in enumerate(images)]
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together.
@@ -230,8 +231,7 @@ class Predictor:
             for ids, logs in zip(token_ids, log_probs, strict=True)
             if sum(logs) > NO_FORMULA
         ]
-        others = [Alternative(other.latex, other.tokens, other.confidence) for other in hypotheses[1 : count + 1]]
-        return replace(hypotheses[0], alternatives=others)
+        return replace(hypotheses[0], alternatives=hypotheses[1 : count + 1])
 
     def _to_prediction(self, token_ids: list[int], log_probs: list[float]) -> Prediction:
         """One row of the decoder's answer: ids up to EOS or PAD, and the log-probability of each."""

@@ -25,4 +25,4 @@ backend=()
 [ -z "${TORCH:-}" ] || backend=(--torch-backend "$TORCH")
 # Compiled once here instead of in each process: Ray starts a dozen at once, and gives up on those that are slow.
 export UV_COMPILE_BYTECODE_TIMEOUT=0
-"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" --editable '.[serve,batch,ray,train,dev]'
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python "${backend[@]}" --editable '.[serve,batch,ray,check,train,dev]'

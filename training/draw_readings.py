@@ -11,8 +11,8 @@ from pathlib import Path
 from jsonargparse import auto_cli
 from PIL import Image
 
-from im2latex.data.render import Look, render_formulas
 from im2latex.predictor import Predictor
+from im2latex.rendering.renderer import Look, render_formulas
 from im2latex.visualize import draw_sheet
 from training.labelled import open_labelled
 from training.scored import read_table

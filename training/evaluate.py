@@ -19,10 +19,11 @@ import torch
 
 from im2latex import metrics
 from im2latex.bleu import all_conventions
+from im2latex.checker import Checker
 from im2latex.confusions import TokenErrors, count_confusions
-from im2latex.data.tex import require_latex
 from im2latex.errors import ConfigError
 from im2latex.predictor import Predictor
+from im2latex.rendering.tex import require_latex
 from training.command import run_command
 from training.gallery import GalleryConfig, write_page
 from training.labelled import LabelledSet
@@ -53,6 +54,8 @@ class EvaluateConfig(LabelledSet):
     bundle: str | None = None
     """Model file; None: the one that ships."""
     beam: int = 1
+    check: bool = False
+    """Of the beam, take the reading that, rendered, looks like the picture: `im2latex.checker`."""
     image_match: bool = False
     """Also compare rendered pictures, and count what compiles."""
     gallery: int = 0
@@ -80,14 +83,15 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             raise ConfigError(f"--{flag} {getattr(config, flag)}, wanted at least {least}")
     if config.threads:
         torch.set_num_threads(config.threads)
-    if config.image_match or config.gallery:
+    if config.check or config.image_match or config.gallery:
         require_latex()
     pictures = config.open()
     predictor = Predictor.load(config.bundle)
     predictor.warm_up()
     folder = Path(config.out)
-    run = name_run(config.bundle, pictures, config.beam)
-    readings = read_pictures(predictor, pictures, config.beam, folder / UNFINISHED, run)
+    reader = Checker(predictor) if config.check else predictor
+    run = name_run(config.bundle, pictures, f"{config.beam}{' checked' * config.check}")
+    readings = read_pictures(reader, pictures, config.beam, folder / UNFINISHED, run)
     scored = join_readings(pictures, readings.by_place, config.references)
     comparisons = _compare(scored, config)
     predictions, references = [row.prediction for row in scored], [row.reference for row in scored]
@@ -120,6 +124,7 @@ def describe(
         "labels_without_picture": sum(comparison.match is None for comparison in comparisons),
         "references": config.references,
         "beam": config.beam,
+        "checked": config.check,
         "scores": scores,
         "bleu_conventions": all_conventions(predictions, references),
         "seconds": round(readings.seconds, 2),
@@ -167,6 +172,7 @@ def _write(
 def format_table(report: dict[str, Any]) -> str:
     """The report as lines for a person; all scores in percent, higher is better."""
     lines = [f"{report['set']}: {report['formulas']} formulas, model {report['model']}, beam {report['beam']}"]
+    lines[0] += ", checked by rendering" if report["checked"] else ""
     lines += [f"  {name.replace('_', ' '):<46}{value:7.2f}" for name, value in report["scores"].items()]
     lines.append(f"  {'BLEU by convention, and ignoring spacing':<46}")
     for name, row in report["bleu_conventions"].items():

@@ -15,9 +15,9 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from im2latex.data.render import Look, render_formulas
 from im2latex.errors import ConfigError, ImageError
 from im2latex.images import open_image, to_grey
+from im2latex.rendering.renderer import Look, render_formulas
 from training.command import run_command
 from training.gallery_parts import figure, mark_differences, missing_figure
 from training.labelled import LabelledSet

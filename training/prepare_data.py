@@ -14,10 +14,10 @@ from im2latex.data.formulas import Formula, read_formulas
 from im2latex.data.official import is_official, pack_official
 from im2latex.data.pack import Drawn, PackConfig, Readable, Report, pack
 from im2latex.data.prepare import prepare
-from im2latex.data.render import Look
 from im2latex.data.sources import SPLITS, draw_split
 from im2latex.errors import ConfigError, DataError, Im2LatexError, ImageError
 from im2latex.images import open_image, to_grey
+from im2latex.rendering.renderer import Look
 from training.labelled import open_labelled
 
 SHOWN_REASONS = 10

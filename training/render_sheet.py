@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonargparse
 from PIL import Image, ImageDraw
 
-from im2latex.data.render import Look, Rendered, render_formulas
+from im2latex.rendering.renderer import Look, Rendered, render_formulas
 from training.labelled import open_labelled
 
 TOLERANCE = 2  # pixels, in width and in height

@@ -6,9 +6,9 @@ from itertools import chain
 
 from tqdm import tqdm
 
-from im2latex.data.raster import NOT_DRAWN
-from im2latex.data.render import Look, Rendered, Renderer
 from im2latex.image_match import ImageMatch, compare_images, image_scores, no_image
+from im2latex.rendering.raster import NOT_DRAWN
+from im2latex.rendering.renderer import Look, Rendered, Renderer
 
 COMPARED = Look(halve=False, margin=0)
 """The official look at the 200 dpi of the published pictures, cropped to the ink: what im2markup compares.

@@ -21,9 +21,9 @@ from PIL import Image
 
 from im2latex import metrics
 from im2latex.data.looks import FONTS
-from im2latex.data.render import Look, render_formulas
 from im2latex.images import open_image, to_grey
 from im2latex.predictor import Predictor
+from im2latex.rendering.renderer import Look, render_formulas
 from training.command import run_command
 from training.disturbances import DISTURBANCES, draw_noise
 from training.labelled import LabelledPictures, LabelledSet
@@ -72,7 +72,7 @@ class Measurement:
         slug = re.sub(r"[^a-z0-9]+", "-", condition.lower())
         file = Path(self.config.out) / f"{slug}.unfinished.jsonl"
         self.files.append(file)
-        run = f"{name_run(self.config.bundle, pictures, self.config.beam)} {condition}"
+        run = f"{name_run(self.config.bundle, pictures, str(self.config.beam))} {condition}"
         print(condition, file=sys.stderr)
         return read_pictures(self.predictor, pictures, self.config.beam, file, run).by_place
 

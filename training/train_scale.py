@@ -19,12 +19,12 @@ from PIL import Image, ImageFilter
 from tqdm import tqdm
 
 from im2latex.data.formulas import read_formulas
-from im2latex.data.look import Look
 from im2latex.data.looks import FONTS
-from im2latex.data.render import Renderer
 from im2latex.errors import ImageError
 from im2latex.images import to_ink
 from im2latex.ink import ink_box
+from im2latex.rendering.look import Look
+from im2latex.rendering.renderer import Renderer
 from im2latex.scale import LARGEST, SMALLEST
 from training.command import run_command
 from training.scale_net import ScaleNet, scale_graph

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from im2latex.data.look import Look
+from im2latex.rendering.look import Look
 
 OFFICIAL = "official"
 

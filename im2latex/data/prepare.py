@@ -8,8 +8,8 @@ from typing import Any
 from im2latex.data.formulas import Formula
 from im2latex.data.looks import LOOKS, OFFICIAL, draw_look
 from im2latex.data.pack import Drawn, PackConfig, Readable, Report, pack
-from im2latex.data.render import Look, Renderer
 from im2latex.latex import to_latex
+from im2latex.rendering.renderer import Look, Renderer
 
 
 def prepare(

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from im2latex.data.look import Look
-from im2latex.data.render import render_formulas
+from im2latex.rendering.look import Look
+from im2latex.rendering.renderer import render_formulas
 
 LOOK = Look()
 NEIGHBOURS = (

@@ -6,7 +6,7 @@ from itertools import chain, cycle
 import numpy as np
 import pytest
 
-from im2latex.data.tex import NO_END
+from im2latex.rendering.tex import NO_END
 from im2latex.tests.rendering import NEIGHBOURS, draw, pixels
 
 

@@ -24,6 +24,7 @@ class FakePrediction:
     tokens: str = "x ^ 2"
     confidence: float = 0.25
     token_confidences: list[float] = field(default_factory=lambda: [0.5, 0.5, 1.0])
+    likeness: float | None = None
 
 
 class FakePredictor:

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from im2latex.data.im2latex100k import DataConfig, Im2Latex100K
-from im2latex.data.look import Look
 from im2latex.data.packed import read_manifest, read_packed, read_tokenizer
 from im2latex.errors import DataError
 from im2latex.images import ImageSpec
 from im2latex.latex import canonicalize
+from im2latex.rendering.look import Look
 from im2latex.tests.official_layout import make_official
 from im2latex.tests.packed_sets import make_packed_set
 

@@ -8,7 +8,7 @@ from im2latex.data.formulas import Formula
 from im2latex.data.looks import FONTS, LOOKS, OFFICIAL, draw_look
 from im2latex.data.packed import read_packed
 from im2latex.data.prepare import prepare
-from im2latex.data.render import Look, Renderer
+from im2latex.rendering.renderer import Look, Renderer
 from im2latex.tests.rendering import NEIGHBOURS, pixels
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 import im2latex.data
 from im2latex.data.formulas import read_formulas
-from im2latex.data.render import Look, render_formulas
 from im2latex.errors import FormulaError
 from im2latex.latex import canonicalize, to_latex
+from im2latex.rendering.renderer import Look, render_formulas
 from im2latex.tests.formula_strategies import PIECES, formulas, soups
 
 OUR_FORMULAS = Path(im2latex.data.__file__).parent / "small" / "formulas.txt"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import im2latex
-from im2latex.data.tex import PACKAGES
+from im2latex.rendering.tex import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -3,9 +3,9 @@
 import pytest
 from PIL import Image
 
-from im2latex.data.look import Look
-from im2latex.data.raster import rasterise
-from im2latex.data.tex import run_latex
+from im2latex.rendering.look import Look
+from im2latex.rendering.raster import rasterise
+from im2latex.rendering.tex import run_latex
 
 
 @pytest.mark.needs_latex

@@ -9,9 +9,9 @@ from itertools import chain, cycle, islice
 import numpy as np
 import pytest
 
-from im2latex.data.look import Look
-from im2latex.data.render import Renderer, render_formulas
 from im2latex.errors import RenderError
+from im2latex.rendering.look import Look
+from im2latex.rendering.renderer import Renderer, render_formulas
 from im2latex.tests.rendering import LOOK, NEIGHBOURS, draw, pixels
 
 
@@ -118,7 +118,7 @@ def test_without_latex_rendering_raises_before_the_first_formula(monkeypatch, tm
 
 SCRIPT = """
 import os, sys
-from im2latex.data.render import Look, Renderer
+from im2latex.rendering.renderer import Look, Renderer
 if __name__ == "__main__":
     with Renderer(Look(), 2) as renderer:
         list(renderer.render(["a"] * 600))

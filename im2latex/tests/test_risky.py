@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2latex.data.risky import is_risky
+from im2latex.rendering.risky import is_risky
 
 
 @pytest.mark.parametrize(

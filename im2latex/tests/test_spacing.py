@@ -2,7 +2,7 @@
 
 import pytest
 
-from im2latex.data.spacing import close_up
+from im2latex.rendering.spacing import close_up
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import pytest
 
-from im2latex.data.look import Look
-from im2latex.data.tex import read_terminal, require_latex, run_latex, write_document
 from im2latex.errors import RenderError
+from im2latex.rendering.look import Look
+from im2latex.rendering.tex import read_terminal, require_latex, run_latex, write_document
 
 OUTPUT = r"""This is pdfTeX
 im2latex-formula 7

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from im2latex.data.render import Look, render_formulas
+from im2latex.rendering.renderer import Look, render_formulas
 from training.render_sheet import agrees, draw_sheet, measure
 
 

@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from im2latex.data.raster import NO_INK
-from im2latex.data.render import Rendered
+from im2latex.rendering.raster import NO_INK
+from im2latex.rendering.renderer import Rendered
 from training.rendered_pairs import compare_rendered, comparison_scores, compiles
 
 PAIRS = {

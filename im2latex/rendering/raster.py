@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from PIL import Image, ImageOps
 
-from im2latex.data.look import Look
+from im2latex.rendering.look import Look
 
 MAX_PIXELS = 16_000_000  # a page beyond this is a mistake or an attack: nothing is drawn
 TOO_LARGE = "the formula is too large"
@@ -18,17 +19,20 @@ NO_INK = "the formula shows nothing"
 NOT_DRAWN = frozenset([TOO_LARGE, STICKS_OUT, NO_INK])
 """Reasons for having no picture of a formula that TeX itself accepted."""
 
+_PDFIUM = threading.Lock()  # the library bears one thread at a time
+
 
 def rasterise(pdf: bytes, look: Look) -> Iterator[tuple[int, Image.Image | str]]:
     """The number of each formula in the PDF, and its picture (mode "L") or what forbids to make one."""
-    document = pypdfium2.PdfDocument(pdf)
-    try:
-        for number, index in _find_pages(document).items():
-            page = document[index]
-            yield number, _draw(page, look)
-            page.close()
-    finally:
-        document.close()
+    with _PDFIUM:
+        document = pypdfium2.PdfDocument(pdf)
+        try:
+            for number, index in _find_pages(document).items():
+                page = document[index]
+                yield number, _draw(page, look)
+                page.close()
+        finally:
+            document.close()
 
 
 def _draw(page: pypdfium2.PdfPage, look: Look) -> Image.Image | str:

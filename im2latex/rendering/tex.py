@@ -10,10 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from im2latex.data.look import Look
-from im2latex.data.preamble import AMS, PLAIN
-from im2latex.data.spacing import close_up
 from im2latex.errors import RenderError
+from im2latex.rendering.look import Look
+from im2latex.rendering.preamble import AMS, PLAIN
+from im2latex.rendering.spacing import close_up
 
 PACKAGES = "texlive-latex-base texlive-latex-recommended texlive-latex-extra texlive-fonts-recommended texlive-science"
 NO_PAGE = "TeX made no page of it"

@@ -18,10 +18,10 @@ from types import TracebackType
 from PIL import Image
 from tqdm import tqdm
 
-from im2latex.data.batch import render_batch
-from im2latex.data.look import Look
-from im2latex.data.tex import require_latex
 from im2latex.errors import RenderError
+from im2latex.rendering.batch import render_batch
+from im2latex.rendering.look import Look
+from im2latex.rendering.tex import require_latex
 
 __all__ = ["Look", "Rendered", "Renderer", "render_formulas"]
 

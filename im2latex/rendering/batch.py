@@ -10,10 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from im2latex.data.look import Look
-from im2latex.data.raster import rasterise
-from im2latex.data.risky import is_risky
-from im2latex.data.tex import NO_PAGE, run_latex
+from im2latex.rendering.look import Look
+from im2latex.rendering.raster import rasterise
+from im2latex.rendering.risky import is_risky
+from im2latex.rendering.tex import NO_PAGE, run_latex
 
 _LACKING = re.compile(r"Undefined control sequence|Environment \S+ undefined")
 

@@ -1,0 +1,1 @@
+"""Rendering: formulas become pictures, as LaTeX prints them."""

@@ -1,0 +1,118 @@
+"""What looks like the picture is taken, in whatever look it is printed; and nothing is lost where none does."""
+
+import json
+import sys
+
+import pytest
+from PIL import Image
+
+from im2latex import cli
+from im2latex.checker import SAME, Checker
+from im2latex.errors import ImageError, RenderError
+from im2latex.prediction import Prediction
+from im2latex.predictor import Predictor
+from im2latex.rendering.look import Look
+from im2latex.tests.rendering import draw
+
+TRUE, WRONG, WRONGER = r"\frac{a+b}{c}=x^{2}", r"\frac{a+b}{c}=x^{3}", r"\frac{a+b}{c}=x_{2}"
+LESS_SURE = 0.6
+
+
+class Hesitant(Predictor):
+    """Reads every picture as `first`, and finds `others` with a beam, each less probable."""
+
+    def __init__(self, first: str, *others: str) -> None:
+        super().__init__(Predictor.load().bundle)
+        self.readings = [Prediction(latex, latex, 0.9 * LESS_SURE**n, []) for n, latex in enumerate([first, *others])]
+        self.searched = 0
+
+    def predict_prepared(self, images, beam=1, alternatives=0):
+        if beam == 1:
+            return [self.readings[0]] * len(images)
+        self.searched += len(images)
+        best = self.readings[0]
+        return [
+            Prediction(best.latex, best.tokens, best.confidence, [], self.readings[1 : alternatives + 1])
+            for _ in images
+        ]
+
+
+def picture_of(formula, **look):
+    (rendered,) = draw(formula, look=Look(**look))
+    return rendered.image
+
+
+@pytest.mark.needs_latex
+@pytest.mark.parametrize(
+    "look",
+    [{}, {"font_size": 10, "dpi": 300, "halve": False}, {"style": "inline", "font_size": 11}],
+)
+def test_the_reading_that_looks_like_the_picture_is_taken(look):
+    predictor = Hesitant(WRONG, WRONGER, TRUE)
+    found = Checker(predictor).predict(picture_of(TRUE, **look))
+    assert found.latex == TRUE
+    assert found.likeness > 0.9
+    assert found.alternatives == []
+    assert predictor.searched == 1
+
+
+@pytest.mark.needs_latex
+def test_only_what_does_not_look_the_same_is_searched_and_the_order_stays():
+    predictor = Hesitant(TRUE, WRONG)
+    found = Checker(predictor).predict_batch([picture_of(WRONG), picture_of(TRUE), picture_of(WRONG)])
+    assert [each.latex for each in found] == [WRONG, TRUE, WRONG]
+    assert all(each.likeness > SAME for each in found)
+    assert predictor.searched == 2
+    assert Checker(predictor).predict_batch([]) == []
+
+
+@pytest.mark.needs_latex
+def test_where_none_looks_like_it_the_most_probable_is_taken():
+    noise = Image.effect_noise((120, 40), 90)
+    found = Checker(Hesitant(WRONG, TRUE)).predict(noise)
+    assert found.latex == WRONG
+    assert found.likeness < 0.8
+
+
+@pytest.mark.needs_latex
+def test_what_tex_refuses_is_like_nothing():
+    found = Checker(Hesitant(r"\frac{a", TRUE)).predict(picture_of(TRUE))
+    assert (found.latex, found.likeness > SAME) == (TRUE, True)
+    assert Checker(Hesitant(r"\frac{a", r"x}")).predict(picture_of(TRUE)).likeness == 0
+
+
+@pytest.mark.needs_latex
+def test_one_hypothesis_is_checked_and_kept():
+    found = Checker(Hesitant(WRONG, TRUE)).predict(picture_of(TRUE), beam=1)
+    assert (found.latex, 0.9 < found.likeness < SAME) == (WRONG, True)
+
+
+@pytest.mark.needs_latex
+def test_a_bad_picture_is_an_error_of_its_own():
+    with pytest.raises(ImageError, match="picture 2 of 2"):
+        Checker(Hesitant(TRUE)).predict_batch([picture_of(TRUE), b"no picture"])
+
+
+@pytest.mark.needs_latex
+def test_the_command_checks_with_the_model_that_ships(tmp_path, capsys):
+    picture_of(TRUE).save(tmp_path / "a.png")
+    assert cli.main(["predict", str(tmp_path / "a.png"), "--check", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["latex"], answer["likeness"]) == (TRUE, pytest.approx(1, abs=1e-3))
+
+
+def test_without_latex_the_cure_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RenderError, match="apt-get install"):
+        Checker(Hesitant(TRUE))
+    assert cli.main(["predict", "a.png", "--check"]) == 1
+    assert "apt-get install" in capsys.readouterr().err
+
+
+def test_without_its_packages_the_cure_is_told(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
+    monkeypatch.delitem(sys.modules, "im2latex.checker", raising=False)
+    for name in [name for name in sys.modules if name.startswith("im2latex.rendering")]:
+        monkeypatch.delitem(sys.modules, name)
+    assert cli.main(["predict", "a.png", "--check"]) == 1
+    assert "pip install 'im2latex[check]'" in capsys.readouterr().err

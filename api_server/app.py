@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-import im2latex
 from api_server import problems
 from api_server.access import Access
 from api_server.middleware import Observe, RefuseWhenFull
@@ -18,6 +17,9 @@ from api_server.reader import Reader
 from api_server.routes import router
 from api_server.service import Service
 from api_server.settings import Settings
+from im2latex import __version__
+from im2latex.checker import Checker
+from im2latex.predictor import Predictor
 
 
 def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None = None) -> FastAPI:
@@ -28,14 +30,14 @@ def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.access.log_state()
-        model = predictor or im2latex.Predictor.load(settings.bundle or None)
+        model = predictor or load_predictor(settings)
         async with reading(model, service):
             yield
 
     app = FastAPIOffline(
         title="im2latex",
         summary="A picture of a formula goes in, LaTeX comes out.",
-        version=im2latex.__version__,
+        version=__version__,
         redoc_url=None,
         lifespan=lifespan,
     )
@@ -46,6 +48,11 @@ def create_app(settings: Settings | None = None, predictor: ReadsFormulas | None
     app.mount("/static", StaticParts())
     problems.install(app)
     return app
+
+
+def load_predictor(settings: Settings) -> Predictor:
+    """The model of a server; raises BundleError without it, and RenderError if it cannot check what it reads."""
+    return (Checker if settings.check else Predictor).load(settings.bundle or None)
 
 
 @asynccontextmanager

@@ -43,6 +43,8 @@ class FormulaRead(Protocol):
     @property
     def token_confidences(self) -> list[float]: ...
     @property
+    def likeness(self) -> float | None: ...
+    @property
     def alternatives(self) -> Sequence[OtherReading]: ...
 
 
@@ -94,6 +96,7 @@ def to_reading(
         tokens=[Token(token=token, confidence=confidence) for token, confidence in confidences],
         alternatives=[Alternative(pred=other.latex, confidence=other.confidence) for other in found.alternatives],
         formats={kind: to_format(found.latex, kind) for kind in options.formats},
+        likeness=found.likeness,
         attention=attention,
         model=model,
         seconds=seconds,

@@ -14,17 +14,16 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from api_server.app import create_app
+from api_server.app import create_app, load_predictor
 from api_server.logs import LOGGING
 from api_server.service import Service
 from api_server.settings import Settings
-from im2latex.predictor import Predictor
 
 
 def run(host: str, port: int) -> int:
     """Serve until told to stop; returns the exit code. Raises ConfigError for settings, BundleError for a model."""
     settings = Settings.from_environment(os.environ)
-    predictor = Predictor.load(settings.bundle or None)  # here: a failure in the lifespan would be a traceback
+    predictor = load_predictor(settings)  # here: a failure in the lifespan would be a traceback
     server = make_server(create_app(settings, predictor), settings, host, port)
     server.run()
     return 0 if server.started else 1

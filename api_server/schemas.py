@@ -109,6 +109,9 @@ class Reading(BaseModel):
     formats: dict[Format, str | None] = Field(
         {}, description="`pred` in the formats asked for; null where it cannot be written in one.", examples=[{}]
     )
+    likeness: float | None = Field(
+        None, ge=0, le=1, description="How much `pred`, rendered, looks like the picture; null where nobody looked."
+    )
     attention: Attention | None = Field(None, description="Where the model looked; null unless asked for.")
     model: str = Field(description="Name of the model that read the picture.", examples=["default"])
     seconds: float = Field(ge=0, description="Time the model took, in seconds; shared by a batch.")

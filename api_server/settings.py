@@ -24,6 +24,8 @@ class Settings:
     bundle: str = setting("", "the model file; empty for the one that ships")
     threads: int = setting(0, "threads of the model, each reads a batch; 0 for one on each core this process may use")
 
+    check: bool = setting(False, "whether of several readings the one is taken that, rendered, looks like the picture")
+
     max_upload_bytes: int = setting(10 * 2**20, "largest picture taken, uploaded or fetched")
     max_images: int = setting(16, "pictures in one request to /v1/predict/batch")
     max_pixels: int = setting(25_000_000, "largest picture, in pixels; more is refused before it is decoded")

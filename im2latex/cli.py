@@ -5,9 +5,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,21 +16,17 @@ from jsonargparse.typing import PositiveInt, restricted_number_type
 
 import im2latex
 from im2latex.bulk.command import batch_parser, run_batch
-from im2latex.errors import Im2LatexError, ImageError, RenderError
+from im2latex.errors import Im2LatexError, ImageError
 from im2latex.explain.command import explain_parser, run_explain
 from im2latex.prediction import to_json_line
 from im2latex.symbol_command import run_symbol, symbol_parser
 
 if TYPE_CHECKING:
-    from im2latex.checker import Checker
     from im2latex.predictor import Prediction, Predictor
 
 SERVER = "api_server.process"
 SETTINGS = "api_server.settings"
 """The server, by name: the library knows nothing of HTTP."""
-
-Read = Callable[[list[Path]], list["Prediction"]]
-"""Pictures, to what was read in them; ImageError for the first that cannot be read."""
 
 Port = restricted_number_type("Port", int, [(">=", 0), ("<=", 65535)])
 
@@ -120,11 +115,9 @@ def build_parser() -> ArgumentParser:
     predict = ArgumentParser(description="Read pictures; print a line of LaTeX for each, in the order given.")
     predict.add_argument("files", metavar="FILE", nargs="+", help="PNG, JPEG, WEBP, GIF, BMP or TIFF")
     predict.add_argument("--json", action="store_true", help="print a JSON object a line")
+    predict.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
     predict.add_argument(
-        "--beam", type=PositiveInt | None, metavar="N", help="width of the beam search; 1, but 5 with --check"
-    )
-    predict.add_argument(
-        "--check", action="store_true", help="render readings, take the one that looks like the picture (needs LaTeX)"
+        "--check", action="store_true", help="take the reading that, rendered, looks like the picture (needs LaTeX)"
     )
     predict.add_argument("--bundle", metavar="F", help="another model file")
     predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures at a time")
@@ -136,6 +129,7 @@ def build_parser() -> ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1", metavar="H", help="0.0.0.0 to be reached from outside")
     serve.add_argument("--port", type=Port, default=8000, metavar="P")
     serve.add_argument("--bundle", metavar="F", help="another model file")
+    serve.add_argument("--check", action="store_true", help="as IM2LATEX_CHECK=yes (needs LaTeX)")
     commands.add_subcommand("serve", serve, help="serve the API and the web page")
 
     info = ArgumentParser(description="Print the facts of the model as JSON.")
@@ -149,10 +143,12 @@ def build_parser() -> ArgumentParser:
 
 def run_predict(arguments: Namespace) -> int:
     """Print a line a file; errors go to stderr, or into the JSON line."""
-    reader = open_reader(arguments.bundle, arguments.check)
-    read: Read = partial(reader.predict_batch, beam=arguments.beam) if arguments.beam else reader.predict_batch
+    from im2latex.checker import Checker
+    from im2latex.predictor import Predictor
+
+    predictor = (Checker if arguments.check else Predictor).load(arguments.bundle)
     failed = False
-    for answer in read_files(read, arguments.files, arguments.batch_size):
+    for answer in read_files(predictor, arguments.files, arguments.beam, arguments.batch_size):
         failed |= answer.prediction is None
         if arguments.json:
             print(answer.as_json(), flush=True)
@@ -163,35 +159,21 @@ def run_predict(arguments: Namespace) -> int:
     return int(failed)
 
 
-def open_reader(bundle: str | None, check: bool) -> "Predictor | Checker":
-    """What reads pictures: the model alone, or checked by LaTeX; RenderError without what that needs."""
-    from im2latex.predictor import Predictor
-
-    predictor = Predictor.load(bundle)
-    if not check:
-        return predictor
-    try:
-        from im2latex.checker import Checker
-    except ModuleNotFoundError as error:
-        raise RenderError(f"{error}; pip install 'im2latex[check]'") from error
-    return Checker(predictor)
-
-
-def read_files(read: Read, files: Sequence[str], batch_size: int) -> Iterator[Answer]:
+def read_files(predictor: "Predictor", files: Sequence[str], beam: int, batch_size: int) -> Iterator[Answer]:
     """Yield an answer a file, in order; a bad file costs only itself."""
     for start in range(0, len(files), batch_size):
-        yield from read_batch(read, files[start : start + batch_size])
+        yield from read_batch(predictor, files[start : start + batch_size], beam)
 
 
-def read_batch(read: Read, files: Sequence[str]) -> list[Answer]:
+def read_batch(predictor: "Predictor", files: Sequence[str], beam: int) -> list[Answer]:
     """Read some files together; if one of them is bad, one by one, so that the others are still read."""
     started = time.perf_counter()
     try:
-        predictions = read([Path(file) for file in files])
+        predictions = predictor.predict_batch([Path(file) for file in files], beam=beam)
     except ImageError as error:
         if len(files) == 1:
             return [Answer(files[0], error=str(error))]
-        return [answer for file in files for answer in read_batch(read, [file])]
+        return [answer for file in files for answer in read_batch(predictor, [file], beam)]
     seconds = (time.perf_counter() - started) / len(files)
     return [Answer(file, found, seconds) for file, found in zip(files, predictions, strict=True)]
 
@@ -206,6 +188,8 @@ def run_serve(arguments: Namespace) -> int:
 
     if arguments.bundle:
         os.environ["IM2LATEX_BUNDLE"] = arguments.bundle
+    if arguments.check:
+        os.environ["IM2LATEX_CHECK"] = "yes"
     return int(server.run(arguments.host, arguments.port))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from PIL import Image, ImageDraw
@@ -63,7 +63,7 @@ class Predictor:
         self.draft = Draft(bundle.draft) if bundle.draft else None
 
     @classmethod
-    def load(cls, path: str | Path | None = None) -> "Predictor":
+    def load(cls, path: str | Path | None = None) -> Self:
         """Load a bundle, by default the one that ships; raises BundleError when there is none."""
         return cls(load_bundle(bundled_model() if path is None else path))
 

@@ -55,7 +55,7 @@ class EvaluateConfig(LabelledSet):
     """Model file; None: the one that ships."""
     beam: int = 1
     check: bool = False
-    """Of the beam, take the reading that, rendered, looks like the picture: `im2latex.checker`."""
+    """Take the reading that, rendered, looks like the picture, with a beam of 5 or wider: `im2latex.checker`."""
     image_match: bool = False
     """Also compare rendered pictures, and count what compiles."""
     gallery: int = 0
@@ -86,12 +86,11 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
     if config.check or config.image_match or config.gallery:
         require_latex()
     pictures = config.open()
-    predictor = Predictor.load(config.bundle)
+    predictor = (Checker if config.check else Predictor).load(config.bundle)
     predictor.warm_up()
     folder = Path(config.out)
-    reader = Checker(predictor) if config.check else predictor
     run = name_run(config.bundle, pictures, f"{config.beam}{' checked' * config.check}")
-    readings = read_pictures(reader, pictures, config.beam, folder / UNFINISHED, run)
+    readings = read_pictures(predictor, pictures, config.beam, folder / UNFINISHED, run)
     scored = join_readings(pictures, readings.by_place, config.references)
     comparisons = _compare(scored, config)
     predictions, references = [row.prediction for row in scored], [row.reference for row in scored]

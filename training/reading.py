@@ -13,7 +13,6 @@ from typing import Any, TextIO
 from PIL import Image
 from tqdm import tqdm
 
-from im2latex.checker import Checker
 from im2latex.data.packed import sha256_of
 from im2latex.errors import ConfigError, ImageError
 from im2latex.images import size_in_cells
@@ -44,7 +43,7 @@ class Readings:
     commits: list[str]
 
 
-def read_pictures(reader: Predictor | Checker, pictures: LabelledPictures, beam: int, file: Path, run: str) -> Readings:
+def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, file: Path, run: str) -> Readings:
     """Read all pictures; each chunk is appended to `file`, and what an earlier `run` of this name left is kept.
 
     Pictures of like sizes are read together, in an order drawn by lot, so that the time left can be told from the
@@ -60,7 +59,7 @@ def read_pictures(reader: Predictor | Checker, pictures: LabelledPictures, beam:
             _append(stream, {"commit": commit})
         for chunk in chunks_of_like_sizes(waiting, pictures.read):
             started = time.perf_counter()
-            found = read_sources(reader, [pictures.read(place) for place in chunk], beam)
+            found = read_sources(predictor, [pictures.read(place) for place in chunk], beam)
             seconds = time.perf_counter() - started
             rows = dict(zip(chunk, found, strict=True))
             _append(stream, {"seconds": seconds, "readings": {place: asdict(row) for place, row in rows.items()}})
@@ -70,14 +69,14 @@ def read_pictures(reader: Predictor | Checker, pictures: LabelledPictures, beam:
     return readings
 
 
-def read_sources(reader: Predictor | Checker, sources: Sequence[bytes | Image.Image], beam: int) -> list[Reading]:
+def read_sources(predictor: Predictor, sources: Sequence[bytes | Image.Image], beam: int) -> list[Reading]:
     """Read pictures together; if one of them is bad, one by one, so that the others are still read."""
     try:
-        found = reader.predict_batch(sources, beam)
+        found = predictor.predict_batch(sources, beam)
     except ImageError as error:
         if len(sources) == 1:
             return [Reading(error=" ".join(str(error).split()))]
-        return [reading for source in sources for reading in read_sources(reader, [source], beam)]
+        return [reading for source in sources for reading in read_sources(predictor, [source], beam)]
     return [Reading(one.tokens, " ".join(one.latex.split()), one.confidence) for one in found]
 
 

@@ -27,6 +27,7 @@ class FakePrediction:
     confidence: float = 0.5
     token_confidences: list[float] = field(default_factory=lambda: [0.9, 1.0, 1.0, 0.6, 1.0])
     alternatives: list["FakePrediction"] = field(default_factory=list)
+    likeness: float | None = None
 
 
 @dataclass

@@ -1,12 +1,15 @@
 """Options reach the model however they are sent; several pictures are answered one by one, in order."""
 
 import base64
+import io
 
 import pytest
 
+from api_server.app import load_predictor
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture, serving
-from im2latex.errors import ImageError
+from im2latex.errors import ImageError, RenderError
+from im2latex.tests.rendering import draw
 
 PICTURE = base64.b64encode(picture()).decode()
 
@@ -34,6 +37,24 @@ def test_the_beam_reaches_the_model(monkeypatch, send):
         assert send(client, monkeypatch, beam=7).status_code == 200
         assert send(client, monkeypatch).status_code == 200
     assert predictor.beams == [7, 1]
+
+
+@pytest.mark.needs_latex
+def test_a_server_that_checks_tells_the_likeness():
+    settings = Settings(check=True)
+    (drawn,), stream = draw("a + b"), io.BytesIO()
+    drawn.image.save(stream, "PNG")
+    with serving(settings, load_predictor(settings)) as client:
+        answer = client.post("/v1/predict", files={"file": stream.getvalue()}).json()
+    assert (answer["pred"], answer["likeness"]) == ("a+b", 1)
+    with serving() as client:
+        assert as_json(client, None).json()["likeness"] is None
+
+
+def test_a_server_that_cannot_check_does_not_start(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RenderError, match="apt-get install"):
+        load_predictor(Settings(check=True))
 
 
 @WAYS

@@ -14,6 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import PositiveInt
 
 from im2latex.errors import ConfigError, DataError
+from im2latex.rendering.tex import require_rendering
 
 if TYPE_CHECKING:
     from im2latex.bulk.plan import Plan
@@ -38,6 +39,9 @@ def batch_parser() -> ArgumentParser:
     parser.add_argument("--formats", default="latex", metavar="F", help="latex, mathml, or both with a comma")
     parser.add_argument("--bundle", metavar="F", help="another model file")
     parser.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
+    parser.add_argument(
+        "--check", action="store_true", help="take the reading that, rendered, looks like the picture (needs LaTeX)"
+    )
     parser.add_argument("--batch-size", type=PositiveInt, default=64, metavar="N", help="pictures at a time")
     parser.add_argument("--shard-size", type=PositiveInt, default=1024, metavar="N", help="pictures in a file of rows")
     return parser
@@ -48,6 +52,8 @@ def run_batch(arguments: Namespace) -> int:
     require("batch")
     if arguments.engine == "ray":
         require("ray")
+    if arguments.check:
+        require_rendering()
     from im2latex.bulk.plan import make_plan
     from im2latex.bulk.sink import Sink
 
@@ -85,7 +91,8 @@ def to_settings(arguments: Namespace) -> "Settings":
     unknown = sorted(set(asked) - set(FORMATS))
     if unknown or not asked:
         raise ConfigError(f"--formats {arguments.formats!r}, wanted some of {', '.join(FORMATS)}")
-    return Settings(arguments.beam, arguments.batch_size, tuple(kind for kind in FORMATS if kind in asked))
+    formats = tuple(kind for kind in FORMATS if kind in asked)
+    return Settings(arguments.beam, arguments.batch_size, formats, arguments.check)
 
 
 def read_shards(plan: "Plan", out: Path, bundle: Path, arguments: Namespace) -> None:

@@ -165,6 +165,7 @@ def _row(picture: Picture, prediction: Prediction, model: str, seconds: float, s
         sha256=_hash(picture.data),
         latex=prediction.latex,
         confidence=round(prediction.confidence, 6),
+        likeness=None if prediction.likeness is None else round(prediction.likeness, 6),
         formats={kind: to_format(prediction.latex, kind) for kind in settings.formats},
         model=model,
         seconds=round(seconds, 6),

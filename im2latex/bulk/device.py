@@ -37,4 +37,4 @@ class OnDevice(nn.Module):
 
 def move(predictor: Predictor, device: torch.device) -> Predictor:
     """The same predictor, its model on another device, where nothing is guessed: a draft runs on the processor."""
-    return Predictor(replace(predictor.bundle, decoder=OnDevice(predictor.bundle.decoder, device), draft=b""))
+    return type(predictor)(replace(predictor.bundle, decoder=OnDevice(predictor.bundle.decoder, device), draft=b""))

@@ -41,7 +41,7 @@ class Plan:
     def settings(self) -> Settings:
         """How pictures are read."""
         known = self.facts["settings"]
-        return Settings(known["beam"], known["batch_size"], tuple(known["formats"]))
+        return Settings(known["beam"], known["batch_size"], tuple(known["formats"]), known["check"])
 
 
 def make_plan(source: str, out: Path, bundle: Path, settings: Settings, shard_size: int) -> Plan:

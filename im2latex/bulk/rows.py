@@ -17,6 +17,8 @@ class Settings:
     batch_size: int = 64
     """Pictures read together at most."""
     formats: tuple[Format, ...] = ("latex",)
+    check: bool = False
+    """Whether readings are rendered, and the one taken that looks like the picture."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Row:
     sha256: str
     latex: str
     confidence: float
+    likeness: float | None
     formats: Mapping[str, str | None]
     model: str
     seconds: float

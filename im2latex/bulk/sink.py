@@ -27,6 +27,7 @@ ROWS = pa.schema(
         ("sha256", pa.string()),  # of the picture's file
         ("latex", pa.string()),
         ("confidence", pa.float64()),  # 0..1
+        ("likeness", pa.float64()),  # 0..1; null: not checked
         ("formats", pa.struct([(kind, pa.string()) for kind in FORMATS])),  # null: not asked for, or cannot be written
         ("model", pa.string()),
         ("seconds", pa.float64()),  # its share of the time that its batch took

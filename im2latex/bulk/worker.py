@@ -12,6 +12,7 @@ from im2latex.bulk.plan import Entries, read_plan
 from im2latex.bulk.readers import Reader
 from im2latex.bulk.rows import Failure
 from im2latex.bulk.sink import Sink
+from im2latex.checker import Checker
 from im2latex.predictor import Predictor
 
 
@@ -27,7 +28,7 @@ class Worker:
         torch.set_num_threads(1)
         self.sink, self.entries, self.plan = Sink(out), Entries(out), read_plan(out)
         self.reader = Reader()
-        self.predictor = Predictor.load(bundle)
+        self.predictor = (Checker if self.plan.settings.check else Predictor).load(bundle)
         if torch.cuda.is_available():
             self.predictor = move(self.predictor, torch.device("cuda"))
         self.predictor.warm_up()

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from im2latex.errors import RenderError
@@ -48,6 +49,14 @@ class TexRun:
     pdf: bytes | None
     errors: dict[int, str]
     stopped_at: int | None = None
+
+
+def require_rendering() -> None:
+    """RenderError, with the cure, where LaTeX or a package of the extra `check` is not installed."""
+    for package in ("pypdfium2", "tqdm"):
+        if find_spec(package) is None:
+            raise RenderError(f"{package} is not installed, which rendering needs: pip install 'im2latex[check]'")
+    require_latex()
 
 
 def require_latex() -> str:

@@ -16,9 +16,10 @@ from im2latex.bulk.device import move
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
 from im2latex.errors import ConfigError
-from im2latex.predictor import Predictor
+from im2latex.predictor import Predictor, bundled_model
 from im2latex.tests.bulk_runs import draw_pictures, make_bundle, make_folder, rows_of, run_batch
 from im2latex.tests.packed_sets import draw_strokes, make_packed_set
+from im2latex.tests.rendering import draw
 
 pytestmark = pytest.mark.timeout(1500)  # processes that load torch, beside other tests
 
@@ -63,6 +64,26 @@ def test_the_next_batch_is_prepared_while_a_device_reads_one_but_not_where_a_pro
     found = core.read_pictures(predictor, pictures, Settings(batch_size=2), Attempts(tmp_path / "a.txt"))
     assert [row.file for row in found] == list("012345")
     assert seen == [is_ahead] * 2
+
+
+@pytest.mark.needs_latex
+def test_rows_of_a_checked_run_have_a_likeness(tmp_path):
+    (tmp_path / "set").mkdir()
+    for name, formula in (("a", "a + b"), ("b", r"\frac{x}{2}")):
+        (drawn,) = draw(formula)
+        drawn.image.save(tmp_path / "set" / f"{name}.png")
+    (tmp_path / "set" / "c.png").write_bytes(b"no picture")
+    assert run_batch(tmp_path / "set", tmp_path / "out", bundled_model(), "--workers=1", "--check") == 0
+    rows = rows_of(tmp_path / "out")
+    assert [(row["latex"], row["likeness"]) for row in rows] == [("a+b", 1.0), (r"\frac{x}{2}", 1.0)]
+
+
+def test_without_latex_nothing_is_begun(bundle, tmp_path, monkeypatch, capsys):
+    folder = make_folder(tmp_path / "set", 2)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert run_batch(folder, tmp_path / "out", bundle, "--check") == 1
+    assert "apt-get install" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_that_is_done_is_not_done_again(bundle, tmp_path, capsys, monkeypatch):

@@ -62,9 +62,10 @@ export class Card {
     this.find(".retry").hidden = !canRetry;
   }
 
-  // answer: the server's {pred, confidence, tokens, alternatives?, attention?}; latex: the text as it was edited, if it was.
+  // answer: the server's {pred, confidence, tokens, likeness?, alternatives?, attention?}; latex: the text as edited, if it was.
   showAnswer(answer, latex) {
-    this.showState(`Confidence ${percent(answer.confidence)}`, false);
+    const likeness = answer.likeness == null ? "" : `, looks ${percent(answer.likeness)} like the picture`;
+    this.showState(`Confidence ${percent(answer.confidence)}${likeness}`, false);
     this.find(".answer").hidden = false;
     this.tokens = answer.tokens ?? [];
     this.attention = answer.attention ?? null;

@@ -79,8 +79,8 @@ function readSource(name, source, next, showPicture) {
 }
 
 // What of an answer is worth remembering.
-const slim = ({ pred, confidence, tokens = [], alternatives = [], attention = null }) =>
-  ({ pred, confidence, tokens, alternatives, attention });
+const slim = ({ pred, confidence, tokens = [], likeness = null, alternatives = [], attention = null }) =>
+  ({ pred, confidence, tokens, likeness, alternatives, attention });
 
 function readFiles(files) {
   const next = cards.firstElementChild; // the newest are above, and among themselves in their order

@@ -57,6 +57,11 @@ def test_a_picture_that_is_pasted_or_dropped_is_read_and_drawn_beside_it(page, k
     expect(card.locator(".state")).to_have_text("Confidence 90 %")
 
 
+def test_a_reading_that_the_server_has_checked_says_how_much_it_looks_like_the_picture(page):
+    answer_with(page, {**ANSWER, "likeness": 0.974})
+    expect(read_one(page).locator(".state")).to_have_text("Confidence 80 %, looks 97 % like the picture")
+
+
 def test_several_files_are_chosen_and_shown_in_their_order(page):
     files = [{"name": f"{name}.png", "mimeType": "image/png", "buffer": picture()} for name in "abc"]
     page.locator("#file").set_input_files(files)

@@ -29,11 +29,11 @@ LOOKS = tuple(Look(font_size=size, style=style) for style in ("display", "inline
 SAME = 0.99
 """Likeness of a reading that needs no others beside it."""
 
-ALIKE = 0.82
-"""Where no reading is so much alike, the picture is in another look: the most probable one is taken."""
+WEIGHT = 3
+"""Nats of probability that a reading may lack for each factor of e by which it is less unlike the picture."""
 
-DOUBT = 0.01
-"""Likeness that a reading must have more for each factor of e by which it is less probable."""
+UNSEEN = 0.01
+"""Unlikeness that nobody would see."""
 
 BEAM = 5
 """Hypotheses of the second reading, unless more are wanted."""
@@ -89,14 +89,14 @@ class _Drawn:
 
     @property
     def score(self) -> float:
-        return self.likeness + DOUBT * log(max(self.reading.confidence, 1e-9))
+        """What is very like the picture wins by its looks; where nothing is, as in another font, by its probability."""
+        return log(max(self.reading.confidence, 1e-9)) - WEIGHT * log(1 - self.likeness + UNSEEN)
 
 
 def _in_order(greedy: _Drawn, hypotheses: Sequence[_Drawn]) -> list[_Drawn]:
     """Different readings, best first."""
     different = {drawn.reading.tokens: drawn for drawn in (greedy, *hypotheses)}
-    order = sorted(different.values(), key=attrgetter("score"), reverse=True)
-    return order if order[0].likeness >= ALIKE else list(hypotheses)
+    return sorted(different.values(), key=attrgetter("score"), reverse=True)
 
 
 def _draw(images: Sequence[Tensor], asked: Sequence[_Drawn]) -> list[_Drawn]:

@@ -18,7 +18,8 @@ TRAINING_ONLY = ["pytorch_lightning", "torchvision", "wandb", "im2latex.data", "
 def check_reading(response):
     assert response.status_code == 200, response.text
     answer = response.json()
-    assert set(answer) == {"pred", "confidence", "tokens", "alternatives", "formats", "attention", "model", "seconds"}
+    named = {"pred", "confidence", "tokens", "alternatives", "formats", "likeness", "attention", "model", "seconds"}
+    assert set(answer) == named
     assert answer["pred"] == "x_{1}"
     assert " ".join(token["token"] for token in answer["tokens"]) == "x _ { 1 }"
     assert 0 < answer["confidence"] < 1

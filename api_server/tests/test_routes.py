@@ -59,6 +59,7 @@ def test_every_way_to_send_a_picture_gives_the_same_answer(client, send):
         "model": "fake",
         "alternatives": [],
         "formats": {},
+        "likeness": None,
         "attention": None,
         "tokens": [
             {"token": "x", "confidence": 0.9},

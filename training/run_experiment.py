@@ -54,7 +54,8 @@ class TrainerConfig:
     devices: int | str = "auto"
     num_nodes: int = 1
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """auto: bf16 where the processor multiplies it faster than float32 (a GPU, or a CPU with AMX)."""
+    """auto: bf16 where the processor multiplies it faster than float32 (a GPU, or a CPU with AMX or AVX-512 for
+    bf16)."""
     accumulate_grad_batches: int = 1
     gradient_clip_val: float = 1.0
     val_every_n_steps: int | None = None

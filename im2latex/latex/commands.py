@@ -25,6 +25,8 @@ ALIASES = {
     r"\Bbb": r"\mathbb",
     r"\bold": r"\mathbf",
     r"\frak": r"\mathfrak",
+    r"\lt": "<",
+    r"\gt": ">",
 }
 """Commands that are written as another one."""
 
@@ -33,6 +35,7 @@ ARGUMENTS = {
     **dict.fromkeys(_commands("mathrm mathit mathbf mathbb mathcal mathfrak mathscr mathsf mathtt"), 1),
     **dict.fromkeys(_commands("Bbb bold frak mathop boldsymbol pmb bm fbox boxed llap rlap vphantom"), 1),
     **dict.fromkeys(_commands("textbf textit textsf texttt textsc textup textnormal substack"), 1),
+    **dict.fromkeys(_commands("lt gt"), 0),
     **dict.fromkeys(_commands("widehat widetilde overrightarrow overleftarrow underbrace overbrace"), 1),
 }
 """How many arguments a command takes that are copied as they are written, in braces or not."""

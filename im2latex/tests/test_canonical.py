@@ -32,6 +32,7 @@ def canonical(formula):
         (r"{\bf a\over b}", r"{ \bf \frac { a } { b } }"),
         (r"{n \choose k}", r"{ \binom { n } { k } }"),
         (r"\dfrac12", r"\frac 1 2"),
+        (r"a \lt b^\gt", "a < b ^ { > }"),
         (r"\sqrt 2+\sqrt[3]{x}", r"\sqrt 2 + \sqrt [ 3 ] { x }"),
         (r"\hat x\hat{xy}", r"\hat { x } \hat { x y }"),
         (r"\mathcal A\mathbb{R}", r"\mathcal A \mathbb { R }"),

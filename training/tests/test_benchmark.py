@@ -97,7 +97,7 @@ def test_a_cold_start_is_that_of_the_command(bundle, tmp_path):
 
 
 def test_bfloat16_is_skipped_with_a_reason_where_it_is_slow(monkeypatch):
-    monkeypatch.setattr(benchmark, "has_amx", lambda: False)
+    monkeypatch.setattr(benchmark, "multiplies_bf16", lambda: False)
     reasons = {arm.precision: why_skipped(arm) for arm in ARMS}
     assert "bfloat16" in reasons["bf16"]
     assert "bfloat16" in reasons["mixed"]

@@ -93,7 +93,11 @@ async def on_http_error(request: Request, error: HTTPException) -> JSONResponse:
     """Answer unknown paths and methods in the same form as all else."""
     status = HTTPStatus(error.status_code)
     code = status.name.lower()
-    return Problem(status, code, status.description or code, dict(error.headers or {})).response()
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # Starlette names the methods of one route, and a path may have two
+        described = map(str.upper, request.app.openapi()["paths"].get(request.url.path, {}))
+        headers["Allow"] = ", ".join(sorted({*headers.pop("Allow", "").split(", "), *described} - {""}))
+    return Problem(status, code, status.description or code, headers).response()
 
 
 async def on_surprise(request: Request, error: Exception) -> JSONResponse:

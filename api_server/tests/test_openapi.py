@@ -8,7 +8,7 @@ from schemathesis.specs.openapi import checks
 
 from api_server.app import create_app
 from api_server.settings import Settings
-from api_server.tests.fakes import FakePredictor
+from api_server.tests.fakes import FakePredictor, serving
 from api_server.tests.running import running
 
 DOCUMENT = create_app(Settings(), FakePredictor()).openapi()
@@ -54,3 +54,9 @@ def test_confidence_is_described_as_the_probability_that_calibration_makes_it(na
     calibrated, _, otherwise = said.partition("; of a model that is not calibrated, ")
     assert claim in calibrated
     assert "it gave the token" in otherwise
+
+
+@pytest.mark.parametrize(("path", "allowed"), [("/v1/predict", "GET, POST"), ("/v1/predict/batch", "POST")])
+def test_a_refused_method_names_all_that_are_allowed_though_a_path_has_two_routes(path, allowed):
+    with serving() as client:
+        assert client.delete(path).headers["allow"] == allowed

@@ -153,11 +153,6 @@ def test_a_bad_request_is_a_problem(client, method, path, status, code):
     check_problem(client.request(method, path), status, code)
 
 
-@pytest.mark.parametrize(("path", "allowed"), [("/v1/predict", "GET, POST"), ("/v1/predict/batch", "POST")])
-def test_a_refused_method_names_all_that_are_allowed_though_a_path_has_two_routes(client, path, allowed):
-    assert client.delete(path).headers["allow"] == allowed
-
-
 def test_a_picture_above_the_limit_is_refused_however_it_is_sent():
     data = picture("BMP", size=(400, 300))
     with serving(Settings(max_upload_bytes=len(data) - 1)) as client:

@@ -38,6 +38,11 @@ class Tokenizer:
         kept = [token for token in counts if counts[token] >= min_count and token not in cls.SPECIALS]
         return cls([*cls.SPECIALS, *sorted(kept, key=lambda token: (-counts[token], token))])
 
+    def after(self, vocab: Sequence[str]) -> "Tokenizer":
+        """The tokens of `vocab` with their ids, then those of this one that it lacks."""
+        known = set(vocab)
+        return Tokenizer([*vocab, *(token for token in self.vocab if token not in known)])
+
     def __len__(self) -> int:
         return len(self.vocab)
 

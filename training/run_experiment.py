@@ -87,7 +87,8 @@ class Experiment:
     """Folder of the run under `out`; None: date and time."""
     wandb: Literal["off", "offline", "online"] = "off"
     init: str | None = None
-    """Checkpoint or bundle to take the weights from; optimizer, schedule and place in the data begin anew."""
+    """Checkpoint or bundle to take the weights from, with their tokens, which new ones follow; optimizer, schedule and
+    place in the data begin anew."""
     resume: str | None = None
     """Checkpoint to go on from: weights, optimizer, schedule and place in the data; auto: the last of this name, if
     there is one, so that the same command begins and goes on."""
@@ -98,7 +99,8 @@ def run(experiment: Experiment) -> dict[str, float] | None:
     folder = Path(experiment.out) / (experiment.name or datetime.now().strftime("%Y-%m-%d_%H-%M-%S"))
     resume = find_resume(folder, experiment.resume)
     lightning.seed_everything(experiment.seed, verbose=False)
-    data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment))
+    known = LitModel.vocabulary_of(experiment.init or resume)
+    data = Im2Latex100K(experiment.data, experiment.spec, Augment(experiment.augment), known)
     module = _build_module(experiment, data)
     if resume:
         check_checkpoint(resume, module, experiment.optimizer.name)
@@ -207,9 +209,7 @@ def _build_loggers(experiment: Experiment, folder: Path) -> list[Logger]:
         mode = "offline"
     if mode in ("online", "offline"):
         folder.mkdir(parents=True, exist_ok=True)
-        loggers.append(
-            WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline")
-        )
+        loggers.append(WandbLogger(name=folder.name, save_dir=folder, project="im2latex", offline=mode == "offline"))
     for logger in loggers:
         logger.log_hyperparams(describe(experiment))
     return loggers

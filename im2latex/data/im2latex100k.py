@@ -1,6 +1,7 @@
 """Im2Latex100K: the LightningDataModule that makes batches of any packed, official or downloaded data set."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,8 +63,13 @@ class DataConfig:
 class Im2Latex100K(lightning.LightningDataModule):
     """IM2LATEX-100K or any packed set; it knows ranks itself (use Trainer(use_distributed_sampler=False))."""
 
-    def __init__(self, config: DataConfig, spec: ImageSpec, augment: Augments | None = None) -> None:
-        """Finds (or, once, packs) the data and reads its vocabulary; raises DataError when there is none."""
+    def __init__(
+        self, config: DataConfig, spec: ImageSpec, augment: Augments | None = None, known: Sequence[str] = ()
+    ) -> None:
+        """Finds (or, once, packs) the data and reads its vocabulary; raises DataError when there is none.
+
+        `known`: the vocabulary of a model that goes on learning; its tokens keep their ids, new ones follow.
+        """
         super().__init__()
         self.config, self.spec = config, spec
         self._augment = augment if config.augment else None
@@ -72,6 +78,7 @@ class Im2Latex100K(lightning.LightningDataModule):
             self._folders = {**self._folders, "val": Path(config.val_path)}
         self._also = [Path(folder) for folder in config.also]
         self.tokenizer: Tokenizer = read_tokenizer(self._folders["train"], config.min_count, self._also)
+        self.tokenizer = self.tokenizer.after(known) if known else self.tokenizer
         self._samples: dict[str, FormulaImages] = {}
 
     def setup(self, stage: str | None = None) -> None:

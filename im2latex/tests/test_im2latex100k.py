@@ -53,6 +53,14 @@ def test_a_folder_of_three_packed_sets_is_taken_as_it_is(tmp_path: Path) -> None
     assert [len(data.samples(split)) for split in SPLITS] == [10, 11, 12]
 
 
+def test_tokens_of_a_model_that_goes_on_learning_keep_their_ids_and_new_ones_follow(tmp_path: Path) -> None:
+    folder = make_packed_set(tmp_path / "set", 60)
+    own = open_data(folder).tokenizer.vocab
+    known = [*own[:4], "\\unseen", own[-1]]
+    data = Im2Latex100K(DataConfig(path=str(folder)), ImageSpec(), known=known)
+    assert data.tokenizer.vocab == [*known, *own[4:-1]]
+
+
 def test_another_set_can_be_validated_on_with_the_vocabulary_of_training(tmp_path: Path) -> None:
     data = open_data(
         make_packed_set(tmp_path / "set", 60), val_path=str(make_packed_set(tmp_path / "other", 7, seed=9))

@@ -119,7 +119,7 @@ def build_parser() -> ArgumentParser:
     predict.add_argument(
         "--check", action="store_true", help="take the reading that, rendered, looks like the picture (needs LaTeX)"
     )
-    predict.add_argument("--bundle", metavar="F", help="another model file")
+    predict.add_argument("--bundle", metavar="F", help="another model: a file, or handwriting")
     predict.add_argument("--batch-size", type=PositiveInt, default=8, metavar="N", help="pictures at a time")
     commands.add_subcommand("predict", predict, help="read pictures")
 
@@ -128,12 +128,12 @@ def build_parser() -> ArgumentParser:
     )
     serve.add_argument("--host", default="127.0.0.1", metavar="H", help="0.0.0.0 to be reached from outside")
     serve.add_argument("--port", type=Port, default=8000, metavar="P")
-    serve.add_argument("--bundle", metavar="F", help="another model file")
+    serve.add_argument("--bundle", metavar="F", help="another model: a file, or handwriting")
     serve.add_argument("--check", action="store_true", help="as IM2LATEX_CHECK=yes (needs LaTeX)")
     commands.add_subcommand("serve", serve, help="serve the API and the web page")
 
     info = ArgumentParser(description="Print the facts of the model as JSON.")
-    info.add_argument("--bundle", metavar="F", help="another model file")
+    info.add_argument("--bundle", metavar="F", help="another model: a file, or handwriting")
     commands.add_subcommand("info", info, help="say what the model is")
     commands.add_subcommand("explain", explain_parser(), help="show where the model looked")
     commands.add_subcommand("batch", batch_parser(), help="read very many pictures into Parquet files")
@@ -196,9 +196,9 @@ def run_serve(arguments: Namespace) -> int:
 def run_info(arguments: Namespace) -> int:
     """Print the facts that the bundle carries."""
     from im2latex.bundle import load_bundle
-    from im2latex.predictor import bundled_model
+    from im2latex.shipped import find_model
 
-    bundle = load_bundle(arguments.bundle or bundled_model())
+    bundle = load_bundle(find_model(arguments.bundle))
     print(json.dumps(bundle.facts, indent=2, ensure_ascii=False))
     return 0
 

@@ -21,12 +21,10 @@ from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
 from im2latex.latex.output import to_latex
 from im2latex.prediction import Prediction, ReadToken
+from im2latex.shipped import find_model
 from im2latex.tokenizer import EOS, PAD, UNK
 
-__all__ = ["ImageSource", "Prediction", "Predictor", "ReadToken", "bundled_model"]
-
-DEFAULT_BUNDLE = "default.pt"
-"""The file in im2latex/bundles that ships."""
+__all__ = ["ImageSource", "Prediction", "Predictor", "ReadToken"]
 
 MAX_BATCH_PIXELS = 2**20
 """Prepared pictures run together up to this many pixels: some 80 of the median size ..."""
@@ -49,11 +47,6 @@ ATTENTION_PIXELS = MAX_BATCH_PIXELS // 4
 ImageSource = bytes | str | Path | Image.Image
 
 
-def bundled_model() -> Path:
-    """Where the model that ships with the library lies."""
-    return Path(__file__).parent / "bundles" / DEFAULT_BUNDLE
-
-
 class Predictor:
     """A loaded model. `predict` and `predict_batch` keep no state: threads may share one predictor."""
 
@@ -64,8 +57,8 @@ class Predictor:
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Self:
-        """Load a bundle, by default the one that ships; raises BundleError when there is none."""
-        return cls(load_bundle(bundled_model() if path is None else path))
+        """Load a bundle, by its path or the name of one that ships, by default `default`; raises BundleError."""
+        return cls(load_bundle(find_model(path)))
 
     @property
     def name(self) -> str:

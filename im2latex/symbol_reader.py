@@ -11,10 +11,8 @@ from PIL import Image
 from im2latex.bundle import SymbolBundle, load_symbols
 from im2latex.cores import running
 from im2latex.images import open_image
+from im2latex.shipped import SYMBOLS, find_model
 from im2latex.symbol_image import normalize_symbol, to_input
-
-SYMBOLS_BUNDLE = "symbols.pt"
-"""The file in im2latex/bundles that ships."""
 
 ImageSource = bytes | str | Path | Image.Image
 
@@ -32,11 +30,6 @@ class Guess:
     """The probability that it is this one, as the network tells it after calibration."""
 
 
-def bundled_symbols() -> Path:
-    """Where the network that ships with the library lies."""
-    return Path(__file__).parent / "bundles" / SYMBOLS_BUNDLE
-
-
 class SymbolReader:
     """A loaded network. It keeps no state: threads may share one reader."""
 
@@ -47,7 +40,7 @@ class SymbolReader:
     @classmethod
     def load(cls, path: str | Path | None = None) -> "SymbolReader":
         """Load a bundle of symbols, by default the one that ships; raises BundleError when there is none."""
-        return cls(load_symbols(bundled_symbols() if path is None else path))
+        return cls(load_symbols(find_model(path, SYMBOLS)))
 
     def read(self, image: ImageSource, guesses: int = 6) -> list[Guess]:
         """The most probable symbols, best first, in a picture of one; raises ImageError."""

@@ -20,7 +20,7 @@ from im2latex.data.im2latex100k import SMALL
 from im2latex.errors import ConfigError
 from im2latex.models import ResNetTransformer, read_model
 from im2latex.precision import multiplies_bf16
-from im2latex.predictor import bundled_model
+from im2latex.shipped import find_model
 from training.benchmark_arm import Arm, Measured, Work
 from training.benchmark_limit import count_encoding, count_sizes, least_seconds, measure_machine
 from training.benchmark_report import Limit, Report, draw_chart, draw_table
@@ -76,7 +76,7 @@ def benchmark(config: BenchmarkConfig) -> Report:
             measured.append(run_arm(arm, config))
         except ConfigError as error:  # the others are not lost
             skipped[arm.title] = str(error)
-    bundle = load_bundle(config.bundle or bundled_model())
+    bundle = load_bundle(find_model(config.bundle))
     return Report(
         set=config.data.title,
         pictures=len(pictures.names),

@@ -20,7 +20,8 @@ from im2latex.decoding import Decoder
 from im2latex.images import open_image, prepare
 from im2latex.latex.grammar import Grammar
 from im2latex.models import read_model
-from im2latex.predictor import Prediction, Predictor, bundled_model
+from im2latex.predictor import Prediction, Predictor
+from im2latex.shipped import find_model
 from im2latex.tokenizer import BOS, EOS, PAD
 from training.labelled import LabelledSet
 from training.timing import CLOCKS, Clock, Stopwatch, bar, peak_megabytes, split_reading
@@ -168,7 +169,7 @@ def measure(arm: Arm, work: Work) -> Measured:
     """Read all pictures one by one, then in batches, then split into parts."""
     torch.set_num_threads(arm.threads)
     now = CLOCKS[work.clock]
-    shipped = load_bundle(work.bundle or bundled_model())
+    shipped = load_bundle(find_model(work.bundle))
     predictor = Predictor(dress(shipped, arm))
     labelled = work.data.open()
     pictures = [labelled.read(place) for place in range(len(labelled.names))]

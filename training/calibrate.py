@@ -29,7 +29,8 @@ from im2latex.errors import ConfigError, FormulaError, ImageError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
 from im2latex.metrics import without_spacing
-from im2latex.predictor import Predictor, bundled_model
+from im2latex.predictor import Predictor
+from im2latex.shipped import find_model
 from im2latex.tokenizer import EOS, Tokenizer
 from training.command import run_command
 from training.labelled import LabelledPictures, LabelledSet
@@ -142,7 +143,7 @@ def judge(outcomes: Outcomes) -> tuple[list[float], list[float]]:
 
 def calibrate(config: CalibrateConfig) -> str:
     """Write the calibrated bundle and return the report."""
-    bundle = load_bundle(config.bundle or bundled_model())
+    bundle = load_bundle(find_model(config.bundle))
     outcomes = read_outcomes(bundle, config.open())
     if len(outcomes.formulas) < 2:
         raise ConfigError(f"wanted some pictures with formulas, got {len(outcomes.formulas)}")

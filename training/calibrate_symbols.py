@@ -15,7 +15,7 @@ from im2latex.bundle import load_symbols
 from im2latex.data.symbols import keep_classes, read_symbols
 from im2latex.errors import BundleError
 from im2latex.models.symbol_cnn import build_symbol_net
-from im2latex.symbol_reader import bundled_symbols
+from im2latex.shipped import SYMBOLS, find_model
 from training.command import run_command
 from training.symbol_scores import score_net, tell
 
@@ -34,7 +34,7 @@ class CalibrateSymbols:
 
 def run(config: CalibrateSymbols) -> str:
     """Score, draw, write the bundle; returns what is told."""
-    bundle = load_symbols(config.bundle or bundled_symbols())
+    bundle = load_symbols(find_model(config.bundle, SYMBOLS))
     val = keep_classes(read_symbols(config.data, "val"), bundle.classes)
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from im2latex.data.packed import sha256_of
 from im2latex.errors import ConfigError, ImageError
 from im2latex.images import size_in_cells
-from im2latex.predictor import Predictor, bundled_model
+from im2latex.predictor import Predictor
+from im2latex.shipped import find_model
 from training.labelled import LabelledPictures
 from training.provenance import current_commit
 
@@ -83,7 +84,7 @@ def read_sources(predictor: Predictor, sources: Sequence[bytes | Image.Image], b
 def name_run(bundle: str | None, pictures: LabelledPictures, how: str) -> str:
     """A name that differs when the model, the set, its labels or how it is read do: for `read_pictures`."""
     digest = hashlib.sha256()
-    for part in (sha256_of(Path(bundle or bundled_model())), how, *pictures.names, *pictures.formulas):
+    for part in (sha256_of(find_model(bundle)), how, *pictures.names, *pictures.formulas):
         digest.update(part.encode() + b"\n")
     return digest.hexdigest()
 

@@ -15,6 +15,7 @@ from jsonargparse.typing import PositiveInt
 
 from im2latex.errors import ConfigError, DataError
 from im2latex.rendering.tex import require_rendering
+from im2latex.shipped import find_model
 
 if TYPE_CHECKING:
     from im2latex.bulk.plan import Plan
@@ -37,7 +38,7 @@ def batch_parser() -> ArgumentParser:
     parser.add_argument("--workers", type=PositiveInt, metavar="N", help="of one thread each; default: one a core")
     parser.add_argument("--address", metavar="A", help="of a Ray cluster that runs already")
     parser.add_argument("--formats", default="latex", metavar="F", help="latex, mathml, or both with a comma")
-    parser.add_argument("--bundle", metavar="F", help="another model file")
+    parser.add_argument("--bundle", metavar="F", help="another model: a file, or handwriting")
     parser.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
     parser.add_argument(
         "--check", action="store_true", help="take the reading that, rendered, looks like the picture (needs LaTeX)"
@@ -60,7 +61,7 @@ def run_batch(arguments: Namespace) -> int:
     settings = to_settings(arguments)
     if arguments.address and arguments.engine != "ray":
         raise ConfigError("--address is of a Ray cluster: add --engine ray")
-    out, bundle = Path(arguments.out).resolve(), find_bundle(arguments.bundle)
+    out, bundle = Path(arguments.out).resolve(), find_model(arguments.bundle).resolve()
     started = time.monotonic()
     with alone_in(out):
         plan = make_plan(arguments.source, out, bundle, settings, arguments.shard_size)
@@ -72,15 +73,6 @@ def run_batch(arguments: Namespace) -> int:
         summary = Sink(out).finish(plan)
     say(summary, out, time.monotonic() - started)
     return 0
-
-
-def find_bundle(named: str | None) -> Path:
-    """The model file that was named, or the one that ships."""
-    if named is None:
-        from im2latex.predictor import bundled_model  # loads torch, which is for the workers otherwise
-
-        return bundled_model()
-    return Path(named).resolve()
 
 
 def to_settings(arguments: Namespace) -> "Settings":

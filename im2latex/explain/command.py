@@ -23,7 +23,7 @@ def explain_parser() -> ArgumentParser:
     )
     parser.add_argument("--features", metavar="F", help="a sheet (.png) of the encoder's feature maps")
     parser.add_argument("--beam", type=PositiveInt, default=1, metavar="N", help="width of the beam search")
-    parser.add_argument("--bundle", metavar="F", help="another model file")
+    parser.add_argument("--bundle", metavar="F", help="another model: a file, or handwriting")
     return parser
 
 

@@ -16,7 +16,8 @@ from im2latex.bulk.device import move
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
 from im2latex.errors import ConfigError
-from im2latex.predictor import Predictor, bundled_model
+from im2latex.predictor import Predictor
+from im2latex.shipped import find_model
 from im2latex.tests.bulk_runs import draw_pictures, make_bundle, make_folder, rows_of, run_batch
 from im2latex.tests.packed_sets import draw_strokes, make_packed_set
 from im2latex.tests.rendering import draw
@@ -73,7 +74,7 @@ def test_rows_of_a_checked_run_have_a_likeness(tmp_path):
         (drawn,) = draw(formula)
         drawn.image.save(tmp_path / "set" / f"{name}.png")
     (tmp_path / "set" / "c.png").write_bytes(b"no picture")
-    assert run_batch(tmp_path / "set", tmp_path / "out", bundled_model(), "--workers=1", "--check") == 0
+    assert run_batch(tmp_path / "set", tmp_path / "out", find_model(), "--workers=1", "--check") == 0
     rows = rows_of(tmp_path / "out")
     assert [(row["latex"], row["likeness"]) for row in rows] == [("a+b", 1.0), (r"\frac{x}{2}", 1.0)]
 

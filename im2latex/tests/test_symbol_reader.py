@@ -8,8 +8,8 @@ from PIL import Image
 
 from im2latex.bundle import load_bundle, load_symbols
 from im2latex.errors import BundleError, ImageError
-from im2latex.predictor import bundled_model
-from im2latex.symbol_reader import LATEX_OF, SymbolReader, bundled_symbols
+from im2latex.shipped import SYMBOLS, find_model
+from im2latex.symbol_reader import LATEX_OF, SymbolReader
 from im2latex.tests.symbol_sets import STROKES, draw_symbol
 from im2latex.tests.test_symbol_image import LOOKS
 
@@ -48,8 +48,8 @@ def test_a_blank_picture_is_refused(reader):
 
 
 def test_the_bundle_is_small_and_says_what_it_reached():
-    assert bundled_symbols().stat().st_size < 2 * 10**6
-    assert load_symbols(bundled_symbols()).facts["accuracy"] >= 87  # percent of CROHME's validation symbols
+    assert find_model(None, SYMBOLS).stat().st_size < 2 * 10**6
+    assert load_symbols(find_model(None, SYMBOLS)).facts["accuracy"] >= 87  # percent of CROHME's validation symbols
 
 
 def test_every_class_is_written_as_latex_writes_it(reader):
@@ -60,9 +60,9 @@ def test_every_class_is_written_as_latex_writes_it(reader):
 
 def test_formulas_and_symbols_do_not_take_each_others_bundles():
     with pytest.raises(BundleError, match=r"holds a symbol model, wanted a formula model; it is for `im2latex symbol`"):
-        load_bundle(bundled_symbols())
+        load_bundle(find_model(None, SYMBOLS))
     with pytest.raises(BundleError, match=r"holds a formula model, wanted a symbol model; it is for `im2latex predict"):
-        SymbolReader.load(bundled_model())
+        SymbolReader.load(find_model())
 
 
 def test_reading_a_symbol_loads_nothing_of_training(tmp_path):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from im2latex.predictor import bundled_model
+from im2latex.shipped import find_model
 from im2latex.tests.packed_sets import make_packed_set
 from training import reading
 from training.command import INTERRUPTED
@@ -55,7 +55,7 @@ def test_every_formula_has_a_row_in_the_table(files):
 
 @pytest.mark.needs_latex
 def test_readings_may_be_checked_by_rendering(files, capsys):
-    report = run(files, "--bundle", str(bundled_model()), "--check", "true", "--beam", "3")
+    report = run(files, "--bundle", str(find_model()), "--check", "true", "--beam", "3")
     assert (report["checked"], report["unreadable_pictures"]) == (True, 1)
     assert "beam 5, checked by rendering" in capsys.readouterr().out
 

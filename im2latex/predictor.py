@@ -19,7 +19,7 @@ from im2latex.decoding.repetition import leave_circles, written
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
 from im2latex.images import open_image, prepare, prepare_placed
-from im2latex.latex.output import to_latex
+from im2latex.latex.output import to_latex, without_lone_array
 from im2latex.prediction import Prediction, ReadToken
 from im2latex.shipped import find_model
 from im2latex.tokenizer import EOS, PAD, UNK
@@ -232,7 +232,7 @@ class Predictor:
         chosen = log_probs[: end + 1] if token_ids[end : end + 1] == [EOS] else log_probs[:end]
         tokens = self.bundle.tokenizer.decode(token_ids)
         return Prediction(
-            latex=to_latex(tokens.split()),
+            latex=to_latex(without_lone_array(tokens.split())),
             tokens=tokens,
             confidence=self.confidence.of_formula(chosen),
             token_confidences=[

@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from im2latex.latex.commands import STYLES, SWITCHES
 from im2latex.latex.layout import drop_layout
 
+_PARTS = frozenset({"&", r"\\", r"\hline", r"\cline"})
 _LINES = re.compile(r"\\(?:overline|underline)$")
 _WITHOUT_BASE = frozenset({"", "{", "[", "&", r"\\", r"\hline", *STYLES, *SWITCHES})
 
@@ -17,6 +19,17 @@ def to_latex(tokens: Sequence[str]) -> str:
     no formula are joined all the same.
     """
     return _join(_short_primes(drop_layout(list(tokens))))
+
+
+def without_lone_array(tokens: Sequence[str]) -> list[str]:
+    r"""What stands in a formula that is nothing but an array of one cell: nobody writes `x` so; else all tokens."""
+    columns, cell = list(tokens[1:4]), list(tokens[4:-1])
+    cell = cell[:-1] if cell[-1:] == [r"\\"] else cell
+    framed = tokens[:1] == [r"\begin{array}"] and tokens[-1:] == [r"\end{array}"] and "".join(columns)[1:2] in {*"lcr"}
+    if not framed or columns[::2] != ["{", "}"] or any(part in _PARTS or part.startswith(r"\begin") for part in cell):
+        return list(tokens)
+    depths = list(accumulate((token == "{") - (token == "}") for token in cell))
+    return cell[1:-1] if 0 in depths and depths.index(0) == len(cell) - 1 > 0 else cell
 
 
 def _short_primes(tokens: list[str]) -> list[str]:

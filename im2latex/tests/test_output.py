@@ -11,6 +11,7 @@ import im2latex.data
 from im2latex.data.formulas import read_formulas
 from im2latex.errors import FormulaError
 from im2latex.latex import canonicalize, to_latex
+from im2latex.latex.output import without_lone_array
 from im2latex.rendering.renderer import Look, render_formulas
 from im2latex.tests.formula_strategies import PIECES, formulas, soups
 
@@ -93,3 +94,23 @@ def test_readable_latex_draws_the_same_picture():
         assert one.image is not None, f"{one.formula}: {one.error}"
         assert other.image is not None
         assert one.image.tobytes() == other.image.tobytes(), one.formula
+
+
+@pytest.mark.parametrize(
+    ("tokens", "shown"),
+    [
+        (r"\begin{array} { c } { x } \\ \end{array}", "x"),
+        (r"\begin{array} { c } { x } \end{array}", "x"),
+        (r"\begin{array} { l } { x _ { 1 } } \end{array}", "x _ { 1 }"),
+        (r"\begin{array} { c } { x } _ { 1 } \end{array}", "{ x } _ { 1 }"),
+        (r"\begin{array} { c } { a } & { b } \end{array}", None),
+        (r"\begin{array} { c } { a } \\ { b } \\ \end{array}", None),
+        (r"\begin{array} { c } { a } \end{array} = \begin{array} { c } { b } \end{array}", None),
+        (r"\begin{array} { c c } { a } \end{array}", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_an_array_of_one_cell_that_is_all_of_a_formula_is_its_cell(tokens, shown):
+    """Single symbols were read as arrays of one cell."""
+    assert " ".join(without_lone_array(tokens.split())) == (tokens if shown is None else shown)

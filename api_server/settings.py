@@ -21,7 +21,7 @@ def setting(default: Any, meaning: str) -> Any:
 class Settings:
     """Each field is set by an environment variable of its name: IM2LATEX_MAX_UPLOAD_BYTES=1000000."""
 
-    bundle: str = setting("", "the model file; empty for the one that ships")
+    bundle: str = setting("", "the model: a file, or handwriting; empty for print")
     threads: int = setting(0, "threads of the model, each reads a batch; 0 for one on each core this process may use")
 
     check: bool = setting(False, "whether of several readings the one is taken that, rendered, looks like the picture")

@@ -128,5 +128,5 @@ def test_a_picture_that_kills_every_worker_is_found_and_costs_only_itself(bundle
     driver.join()
     assert driver.exitcode == 0
     assert list(errors_of(tmp_path / "out")) == ["2/0005.png"]
-    assert "the process died each of the 3 times" in errors_of(tmp_path / "out")["2/0005.png"]
+    assert "the process died each of the 5 times" in errors_of(tmp_path / "out")["2/0005.png"]
     assert len(rows_of(tmp_path / "out")) == 11

@@ -11,7 +11,7 @@ import torch
 
 from im2latex import cli
 from im2latex.bulk import command, core
-from im2latex.bulk.attempts import Attempts
+from im2latex.bulk.attempts import ALONE, Attempts
 from im2latex.bulk.device import move
 from im2latex.bulk.progress import Progress
 from im2latex.bulk.rows import Picture, Settings
@@ -228,7 +228,7 @@ def test_deaths_at_a_batch_split_it_and_deaths_alone_end_it(tmp_path):
         assert Attempts(tmp_path / "a.txt").parts([3, 4]) == [[3, 4]]
         die([3, 4])
     assert Attempts(tmp_path / "a.txt").parts([3, 4]) == [[3], [4]]
-    for _ in range(3):
+    for _ in range(ALONE):
         with Attempts(tmp_path / "a.txt").at([3]) as is_safe:
             assert is_safe
         die([3])

@@ -77,8 +77,8 @@ class Im2Latex100K(lightning.LightningDataModule):
         if config.val_path is not None:
             self._folders = {**self._folders, "val": Path(config.val_path)}
         self._also = [Path(folder) for folder in config.also]
-        self.tokenizer: Tokenizer = read_tokenizer(self._folders["train"], config.min_count, self._also)
-        self.tokenizer = self.tokenizer.after(known) if known else self.tokenizer
+        found = read_tokenizer(self._folders["train"], config.min_count, self._also)
+        self.tokenizer: Tokenizer = found.after(known)
         self._samples: dict[str, FormulaImages] = {}
 
     def setup(self, stage: str | None = None) -> None:

@@ -7,7 +7,8 @@ from itertools import accumulate
 from im2latex.latex.commands import STYLES, SWITCHES
 from im2latex.latex.layout import drop_layout
 
-_PARTS = frozenset({"&", r"\\", r"\hline", r"\cline"})
+_ONE_COLUMN = frozenset(rf"\begin{{array}} {{ {column} }}" for column in "lcr")
+_SEVERAL_CELLS = frozenset({"&", r"\\", r"\hline", r"\cline"})
 _LINES = re.compile(r"\\(?:overline|underline)$")
 _WITHOUT_BASE = frozenset({"", "{", "[", "&", r"\\", r"\hline", *STYLES, *SWITCHES})
 
@@ -23,10 +24,9 @@ def to_latex(tokens: Sequence[str]) -> str:
 
 def without_lone_array(tokens: Sequence[str]) -> list[str]:
     r"""What stands in a formula that is nothing but an array of one cell: nobody writes `x` so; else all tokens."""
-    columns, cell = list(tokens[1:4]), list(tokens[4:-1])
-    cell = cell[:-1] if cell[-1:] == [r"\\"] else cell
-    framed = tokens[:1] == [r"\begin{array}"] and tokens[-1:] == [r"\end{array}"] and "".join(columns)[1:2] in {*"lcr"}
-    if not framed or columns[::2] != ["{", "}"] or any(part in _PARTS or part.startswith(r"\begin") for part in cell):
+    is_array = " ".join(tokens[:4]) in _ONE_COLUMN and tokens[-1] == r"\end{array}"
+    cell = list(tokens[4:-2] if tokens[-2:-1] == [r"\\"] else tokens[4:-1])
+    if not is_array or any(token in _SEVERAL_CELLS or token.startswith(r"\begin") for token in cell):
         return list(tokens)
     depths = list(accumulate((token == "{") - (token == "}") for token in cell))
     return cell[1:-1] if 0 in depths and depths.index(0) == len(cell) - 1 > 0 else cell

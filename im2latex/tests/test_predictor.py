@@ -20,7 +20,7 @@ from im2latex.latex.grammar import Grammar
 from im2latex.models import ResNetTransformerConfig
 from im2latex.predictor import Prediction, Predictor
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
-from im2latex.tokenizer import EOS, PAD, UNK
+from im2latex.tokenizer import EOS, PAD, UNK, Tokenizer
 
 SPEC = ImageSpec()
 
@@ -91,6 +91,15 @@ def test_confidence_is_the_geometric_mean_over_the_tokens_and_the_end(token_ids,
     assert (found.latex, found.tokens) == (expected.latex, expected.tokens)
     assert found.confidence == pytest.approx(expected.confidence)
     assert found.token_confidences == pytest.approx(expected.token_confidences)
+
+
+def test_an_array_of_one_cell_is_told_as_its_cell_and_keeps_its_tokens():
+    array = ["\\begin{array}", "{", "c", "}", "{", "x", "}", "\\\\", "\\end{array}"]
+    tokenizer = Tokenizer([*Tokenizer.SPECIALS, *dict.fromkeys(array)])
+    decoder = Answers([*tokenizer.encode(array), EOS], [0.9] * 10)
+    found = Predictor(Bundle(decoder, tokenizer, SPEC, {})).predict(picture())
+    assert (found.latex, found.tokens) == ("x", " ".join(array))
+    assert len(found.token_confidences) == len(array)
 
 
 def test_predictions_come_in_the_order_of_the_pictures(path):

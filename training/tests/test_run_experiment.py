@@ -91,6 +91,16 @@ def test_two_ranks_learn_what_one_learns_from_the_same_global_batch(data, tmp_pa
         torch.testing.assert_close(two[name], one[name], atol=2e-5, rtol=1e-3)
 
 
+def test_a_run_that_begins_with_given_weights_keeps_their_vocabulary_and_can_be_resumed_without_them(data, tmp_path):
+    first, rarer = tmp_path / "first", "--data.min_count=12"  # most tokens of the set are rarer
+    finish(start(data, first, "--trainer.max_steps=1"))
+    known = LitModel.load(first / "run" / "last.ckpt").tokenizer.vocab
+    finish(start(data, tmp_path, rarer, "--trainer.max_steps=1", f"--init={first / 'run' / 'last.ckpt'}"))
+    assert LitModel.load(tmp_path / "run" / "last.ckpt").tokenizer.vocab == known
+    finish(start(data, tmp_path, rarer, "--trainer.max_steps=2", "--resume=auto"))
+    assert LitModel.load(tmp_path / "run" / "last.ckpt").tokenizer.vocab == known
+
+
 def test_adamw_learns_in_bfloat16(data, tmp_path):
     finish(start(data, tmp_path, "--trainer.max_steps=2", "--optimizer.name=adamw", "--trainer.precision=bf16-mixed"))
     assert weights(tmp_path)["step"] == 2

@@ -181,7 +181,8 @@ def _convolutions(widths: tuple[int, ...], pools: int) -> nn.Sequential:
     parts: list[nn.Module] = []
     before = 1
     for place, channels in enumerate(widths):
-        parts += [nn.Conv2d(before, channels, 3, padding=1), nn.Tanh()]
+        parts += [nn.Conv2d(before, channels, 3, padding=1)]
         parts += [nn.MaxPool2d(2, ceil_mode=True)] if place < pools else []
+        parts += [nn.Tanh()]  # tanh of the greatest is the greatest tanh: here it has a quarter of the work
         before = channels
     return nn.Sequential(*parts)

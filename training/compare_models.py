@@ -45,7 +45,8 @@ NOT_YET = "not trained yet"
 SMOOTH = 20
 """Logged losses that make one point of a curve."""
 HEADER = (
-    "model", "parameters (M)", "BLEU", "edit score", "exact match", "image match", "ms a formula", "tokens a second",
+    *("model", "parameters (M)", "BLEU", "edit score", "exact match", "image match", "ms a formula", "tokens a second"),
+    "learning curve",
 )  # fmt: skip
 
 
@@ -97,7 +98,10 @@ def plan(config: CompareConfig, name: str) -> list[tuple[Path, list[str]]]:
 
 
 def row(config: CompareConfig, name: str) -> list[str]:
-    """The cells of a model; the time is that of reading the whole set, picture after picture or in batches."""
+    """The cells of a model; the time is that of reading the whole set, picture after picture or in batches.
+
+    Its learning curve is validation's edit score at the end of each epoch.
+    """
     folder = Path(config.out) / name
     parameters = f"{count_parameters(name, config.vocabulary) / 1e6:.1f}"
     if not (folder / "scores.json").exists():
@@ -108,6 +112,7 @@ def row(config: CompareConfig, name: str) -> list[str]:
     return [
         name, parameters, *("" if score is None else f"{score:.1f}" for score in scores),
         f"{1000 * report['seconds'] / report['formulas']:.1f}", f"{tokens / report['seconds']:.0f}",
+        " ".join(f"{score:.0f}" for _, score in validated(folder)),
     ]  # fmt: skip
 
 
@@ -122,14 +127,18 @@ def draw_curves(config: CompareConfig) -> None:
         points = read_over_epochs(folder, "train/loss")
         parts = [points[start : start + SMOOTH] for start in range(0, len(points), SMOOTH)]
         means = [(part[-1][0], sum(loss for _, loss in part) / len(part)) for part in parts]
-        validated = [point for point in read_over_epochs(folder, "val/edit_score") if point[0].is_integer()]
-        for axes, curve in ((losses, means), (scores, validated)):
+        for axes, curve in ((losses, means), (scores, validated(folder))):
             if curve:
                 axes.plot(*zip(*curve, strict=True), style, color=colour, label=name)
     losses.set(xlabel="epoch", ylabel="training loss, nats a token")
     scores.set(xlabel="epoch", ylabel="edit score of validation, %")
     losses.legend()
     figure.savefig(Path(config.out) / "curves.png", dpi=120)
+
+
+def validated(folder: Path) -> list[tuple[float, float]]:
+    """Validation's edit score at the end of each epoch of a run."""
+    return [point for point in read_over_epochs(folder, "val/edit_score") if point[0].is_integer()]
 
 
 def read_over_epochs(folder: Path, value: str) -> list[tuple[float, float]]:

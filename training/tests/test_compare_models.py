@@ -38,10 +38,13 @@ def test_the_table_holds_parameters_and_only_scores_that_were_measured(tmp_path)
     (folder / "scores.json").write_text(json.dumps(report))
     cells = {"prediction": "x ^ { 2 }"}
     write_table(folder / "predictions.tsv", COLUMNS, [[cells.get(name, "") for name in COLUMNS]] * 8)
+    (folder / "logs").mkdir()
+    logged = ["epoch,step,train/loss,val/edit_score", "0,4,2.5,", "0,9,,31.4", "1,14,2.0,", "1,19,,59.6"]
+    (folder / "logs" / "metrics.csv").write_text("\n".join(logged))
     lines = compare(CompareConfig(out=str(tmp_path), table_only=True)).splitlines()
     found = {line.split(" | ")[0].strip("| "): line for line in lines[2:]}
     assert list(found) == list(KINDS)
-    assert found["cnn_gru"] == "| cnn_gru | 2.5 | 51.3 | 60.0 | 7.0 |  | 500.0 | 10 |"
+    assert found["cnn_gru"] == "| cnn_gru | 2.5 | 51.3 | 60.0 | 7.0 |  | 500.0 | 10 | 31 60 |"
     assert all(NOT_YET in line for name, line in found.items() if name != "cnn_gru")
 
 

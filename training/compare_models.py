@@ -29,8 +29,8 @@ I2L = [
     *("--optimizer.name=adamw", "--data.budget.max_samples=56"),
 ]
 """The paper's pictures are twice as large as ours: one pooling less leaves a symbol as many cells. With half its
-channels and a third of its units the nets are as large as the Transformer, where the paper's have 37 and 47 M parameters
-and learn from less than a quarter as many pictures a second (docs/experiments.md)."""
+channels and a third of its units the nets are as large as the Transformer, where the paper's have 37 and 47 M
+parameters and learn from less than a quarter as many pictures a second (docs/experiments.md)."""
 FLAGS: dict[str, list[str]] = {
     "resnet_transformer": [],
     "cnn_lstm": ["--optimizer.name=adamw"],

@@ -28,6 +28,8 @@ BREAKS = frozenset("=+-,.;:<>~\\") | {
 """Tokens between which a piece of a formula stands by itself."""
 OPENING, CLOSING = frozenset("{(["), frozenset("})]")
 GROUPS = OPENING | CLOSING
+BEGINS, ENDS = re.compile(r"\\(?:left|begin)(?![a-z])"), re.compile(r"\\(?:right|end)(?![a-z])")
+"""Not arrows to the left or right."""
 SPACES = frozenset(("\\quad", "\\qquad"))
 LENGTH = re.compile(r"\\hspace { [.\d][^{}]* }")
 """Not those below zero: they lay one thing over another."""
@@ -74,13 +76,20 @@ def write_rare(config: RareConfig) -> str:
     return f"{config.out}: " + ", ".join(f"{len(part)} {name}" for name, part in parts.items())
 
 
+def depths(formula: Iterable[str]) -> Iterator[int]:
+    """How many groups, brackets and environments are open after each token."""
+    depth = 0
+    for token in formula:
+        depth += token in OPENING or bool(BEGINS.match(token))
+        depth -= token in CLOSING or bool(ENDS.match(token))
+        yield depth
+
+
 def pieces_of(formula: Sequence[str], longest: int) -> Iterator[str]:
     """What stands between relations, signs and spaces outside of all groups, of at most so many tokens."""
     piece: list[str] = []
-    depth = 0
-    for token in [*formula, ","]:
-        depth += token in OPENING or token.startswith(("\\left", "\\begin"))
-        depth -= token in CLOSING or token.startswith(("\\right", "\\end"))
+    ended = [*formula, ","]
+    for token, depth in zip(ended, depths(ended), strict=True):
         if depth == 0 and token in BREAKS:
             if len(piece) <= longest and not GROUPS.issuperset(piece):
                 yield " ".join(piece)

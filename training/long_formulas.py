@@ -10,24 +10,19 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import cycle
 from pathlib import Path
 
-from tqdm import tqdm
-
-from im2latex.data.formulas import read_formulas
-from im2latex.errors import DataError, FormulaError
-from im2latex.latex import canonicalize
+from im2latex.errors import DataError
 from training.command import run_command
-from training.rare_formulas import depths, pieces_of
+from training.rare_formulas import canonical, depths, pieces_of, read_canonical
 
 RELATIONS = frozenset("=<>") | {
     *("\\equiv", "\\simeq", "\\sim", "\\approx", "\\leq", "\\geq", "\\to", "\\rightarrow", "\\in"),
 }
 """Where a formula is parted into columns, if outside of all groups."""
 COLUMNS = (*("r c l",) * 5, *("l",) * 3, *("c",) * 2, *("r l",) * 2, "l c l", "c c l")
-"""Of formulas in rows, about as often as papers have them."""
+"""Of formulas in rows; each of these is drawn as often."""
 BRACKETS = (*(("\\left(", "\\right)"),) * 3, ("\\left[", "\\right]"), ("\\left|", "\\right|"), ("", ""))
 ENTRIES = (*"0001", "- 1")
 """What half the entries of a matrix are; the others are pieces of formulas."""
@@ -57,8 +52,7 @@ class LongConfig:
 
 def write_long(config: LongConfig) -> str:
     """Writes the file and says what is in it; DataError where the list has nothing to make formulas of."""
-    found = [each.formula for each in read_formulas(config.formulas) if fnmatchcase(each.source, config.only)]
-    plain = [tokens for tokens in map(_plain, tqdm(found, "canonicalize", disable=None)) if tokens]
+    plain = [tokens for tokens in read_canonical(config.formulas, config.only) if _plain(tokens)]
     draw = random.Random(config.seed)
     draw.shuffle(plain)
     pieces = sorted({piece for formula in plain for piece in pieces_of(formula, LONGEST_ENTRY) if _whole(piece)})
@@ -117,33 +111,24 @@ def matrix(pieces: Sequence[str], draw: random.Random, wanted: int) -> str:
 def _draw(config: LongConfig, count: int, draw: random.Random, make: Callable[[int], str]) -> list[str]:
     """So many different formulas of allowed length, in the normal form; fewer where they cannot be found."""
     made: dict[str, None] = {}
-    for _ in range(4 * count):
+    for tokens in canonical(make(draw.randint(config.least, config.most)) for _ in range(4 * count)):
+        if config.least <= len(tokens) <= config.most:
+            made[" ".join(tokens)] = None
         if len(made) == count:
             break
-        tokens = _normal(make(draw.randint(config.least, config.most)))
-        if tokens and config.least <= len(tokens) <= config.most:
-            made[" ".join(tokens)] = None
     return list(made)
 
 
-def _plain(formula: str) -> list[str]:
-    """Its tokens, none where it has rows itself, or is too long for one, or is no formula."""
-    tokens = _normal(formula)
+def _plain(tokens: Sequence[str]) -> bool:
+    """It has no rows itself, and is not too long for one."""
     rows = any(token in ("&", "\\\\") or token.startswith("\\begin") for token in tokens)
-    return [] if rows or len(tokens) > LONGEST_ROW else tokens
+    return not rows and len(tokens) <= LONGEST_ROW
 
 
 def _whole(piece: str) -> bool:
     """It can stand alone: no braces or bars that belong to others, nothing raised or lowered at its start."""
     tokens = piece.split()
     return tokens[0] not in ("_", "^") and not any(PARTNERS.match(token) for token in tokens)
-
-
-def _normal(formula: str) -> list[str]:
-    try:
-        return canonicalize(formula)
-    except FormulaError:
-        return []
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -59,8 +59,7 @@ class RareConfig:
 
 def write_rare(config: RareConfig) -> str:
     """Writes the file and says what is in it; DataError where the list has no \\hspace to learn lengths from."""
-    found = [formula.formula for formula in read_formulas(config.formulas) if fnmatchcase(formula.source, config.only)]
-    formulas = list(_canonical(tqdm(found, "canonicalize", disable=None)))
+    formulas = read_canonical(config.formulas, config.only)
     lengths = [length for formula in formulas for length in sorted(set(LENGTH.findall(" ".join(formula))))]
     if config.spaces and not lengths:
         raise DataError("no \\hspace in the formulas taken: lengths are drawn from those; or ask for --spaces 0")
@@ -74,6 +73,21 @@ def write_rare(config: RareConfig) -> str:
     }
     Path(config.out).write_text("".join(f"{line}\n" for part in parts.values() for line in part), encoding="utf-8")
     return f"{config.out}: " + ", ".join(f"{len(part)} {name}" for name, part in parts.items())
+
+
+def read_canonical(path: str, only: str) -> list[list[str]]:
+    """The list's formulas whose source fits `only`, in the normal form, without those that have none."""
+    found = [formula.formula for formula in read_formulas(path) if fnmatchcase(formula.source, only)]
+    return list(canonical(tqdm(found, "canonicalize", disable=None)))
+
+
+def canonical(formulas: Iterable[str]) -> Iterator[list[str]]:
+    """The formulas in the normal form, without those that have none."""
+    for formula in formulas:
+        try:
+            yield canonicalize(formula)
+        except FormulaError:
+            continue
 
 
 def depths(formula: Iterable[str]) -> Iterator[int]:
@@ -112,14 +126,6 @@ def with_matrices(formula: Sequence[str]) -> str | None:
     if arrays == 0 or len(CENTERED.findall(text)) < arrays or any(rule in text for rule in RULES):
         return None
     return CENTERED.sub(r"\\begin{matrix} ", text).replace("\\end{array}", "\\end{matrix}")
-
-
-def _canonical(formulas: Iterable[str]) -> Iterator[list[str]]:
-    for formula in formulas:
-        try:
-            yield canonicalize(formula)
-        except FormulaError:
-            continue
 
 
 def _first(count: int, found: Iterator[str | None]) -> list[str]:

@@ -14,6 +14,11 @@ def test_pieces_stand_between_signs_outside_of_all_groups() -> None:
     assert list(pieces_of(formula, 10)) == ["x", "f ( a + b )", r"\frac { 1 + y } { 2 }", r"\left( u - v \right)"]
 
 
+def test_arrows_are_no_brackets() -> None:
+    formula = canonicalize(r"a \leftarrow b , c \rightarrow d , u")
+    assert list(pieces_of(formula, 4)) == [r"a \leftarrow b", "c", "d", "u"]
+
+
 def test_a_length_takes_the_place_of_spaces() -> None:
     assert with_space(canonicalize(r"a , \quad b \qquad c"), r"\hspace { 1 c m }") == (
         r"a , \hspace { 1 c m } b \hspace { 1 c m } c"

@@ -1,27 +1,30 @@
 """Checker: renders what was read, and takes the reading that looks like the picture. Needs LaTeX.
 
-Analysis by synthesis: where the most probable reading is wrong, the right one is often among those of a beam, and only
-that one looks like the picture. The look it is printed in is found in the same way.
+Analysis by synthesis: where the most probable reading is wrong, the right one is often among those of a beam, or one
+token away, and only that one looks like the picture. The look it is printed in is found in the same way.
 """
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import chain
 from math import log
 from operator import attrgetter
+from typing import Any
 
 from PIL import Image
 from torch import Tensor
 
 from im2latex.bundle import Bundle
 from im2latex.cores import on_each_core, running
+from im2latex.decoding.variations import can_vary, vary
 from im2latex.images import ImageSpec, prepare
 from im2latex.likeness import likeness
 from im2latex.prediction import Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
 from im2latex.rendering.tex import require_rendering
+from im2latex.tokenizer import EOS
 
 LOOKS = tuple(Look(font_size=size, style=style) for style in ("display", "inline") for size in (12, 11, 10))
 """Looks that are tried; the first, that of IM2LATEX-100K, alone where a reading looks the same in it."""
@@ -38,6 +41,12 @@ UNSEEN = 0.01
 BEAM = 5
 """Hypotheses of the second reading, unless more are wanted."""
 
+VARIATIONS = 16
+"""Variations of the best reading that are drawn, ..."""
+
+ROUNDS = 3
+"""... and of the best of those, as long as one is better, but no oftener than this."""
+
 
 class Checker(Predictor):
     """A Predictor that renders its readings; the `likeness` of each says how much it looks like the picture.
@@ -53,7 +62,8 @@ class Checker(Predictor):
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
-        Alternatives come in the order of likeness and probability together.
+        If the best of these looks otherwise, too, its variations are tried. Alternatives come in the order of likeness
+        and probability together.
         """
         readings = super().predict_prepared(images)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])
@@ -68,11 +78,31 @@ class Checker(Predictor):
             for drawn, best in zip(doubtful, searched, strict=True)
             for reading in (replace(best, alternatives=[]), *best.alternatives)
         ]
-        answers = [drawn.reading for drawn in found]
-        for place, group in groupby(_draw(images, hypotheses), attrgetter("place")):
-            best, *rest = (drawn.reading for drawn in _in_order(found[place], list(group)))
-            answers[place] = replace(best, alternatives=rest[:alternatives])
+        known = [{drawn.reading.tokens: drawn} for drawn in found]
+        _add(known, _draw(images, hypotheses))
+        varied: dict[int, _Drawn] = {}
+        for _ in range(ROUNDS):
+            unlike = [best for best in map(_best, known) if best.likeness < SAME and best is not varied.get(best.place)]
+            varied |= {best.place: best for best in unlike}
+            varieties = self._vary(images, unlike)
+            _add(known, _draw(images, [each for each in varieties if each.reading.tokens not in known[each.place]]))
+        answers = []
+        for group in known:
+            best, *rest = (drawn.reading for drawn in sorted(group.values(), key=attrgetter("score"), reverse=True))
+            answers.append(replace(best, alternatives=rest[:alternatives]))
         return answers
+
+    def _vary(self, images: Sequence[Tensor], unlike: Sequence["_Drawn"]) -> list["_Drawn"]:
+        """Readings that differ from these at a doubtful place; none of models that cannot verify guesses."""
+        decoder: Any = self.bundle.decoder
+        encode = self.bundle.tokenizer.encode
+
+        def vary_one(drawn: _Drawn) -> list[_Drawn]:
+            token_ids = [*encode(drawn.reading.tokens.split()), EOS]
+            portions = vary(decoder, images[drawn.place], token_ids, VARIATIONS)
+            return [replace(drawn, reading=self._to_prediction(*portion)) for portion in portions]
+
+        return list(chain(*on_each_core(vary_one, unlike))) if can_vary(decoder) else []
 
 
 @dataclass(frozen=True)
@@ -93,10 +123,17 @@ class _Drawn:
         return log(max(self.reading.confidence, 1e-9)) - WEIGHT * log(1 - self.likeness + UNSEEN)
 
 
-def _in_order(greedy: _Drawn, hypotheses: Sequence[_Drawn]) -> list[_Drawn]:
-    """Different readings, best first."""
-    different = {drawn.reading.tokens: drawn for drawn in (greedy, *hypotheses)}
-    return sorted(different.values(), key=attrgetter("score"), reverse=True)
+_Known = Sequence[dict[str, _Drawn]]
+"""For each image its readings by their tokens."""
+
+
+def _add(known: _Known, found: Sequence[_Drawn]) -> None:
+    for drawn in found:
+        known[drawn.place].setdefault(drawn.reading.tokens, drawn)
+
+
+def _best(readings: dict[str, _Drawn]) -> _Drawn:
+    return max(readings.values(), key=attrgetter("score"))
 
 
 def _draw(images: Sequence[Tensor], asked: Sequence[_Drawn]) -> list[_Drawn]:

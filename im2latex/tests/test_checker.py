@@ -10,6 +10,7 @@ from PIL import Image
 from im2latex import cli
 from im2latex.checker import SAME, Checker
 from im2latex.errors import ImageError, RenderError
+from im2latex.latex import canonicalize
 from im2latex.prediction import Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
@@ -33,6 +34,15 @@ class Hesitant(Checker):
         self.searched += count * (beam > 1)
         return [replace(best, alternatives=others[:alternatives])] * count
 
+    def _vary(self, images, unlike):
+        return []
+
+
+class Doubting(Hesitant):
+    """Also varies what it finds, as every Checker does."""
+
+    _vary = Checker._vary
+
 
 def picture_of(formula, **look):
     (rendered,) = draw(formula, look=Look(**look))
@@ -51,6 +61,14 @@ def test_the_reading_that_looks_like_the_picture_is_taken(look):
     assert found.likeness > 0.9
     assert found.alternatives == []
     assert predictor.searched == 1
+
+
+@pytest.mark.needs_latex
+@pytest.mark.parametrize("wrong", [r"\frac{a+b}{c}=x^{3}", r"\frac{a+d}{c}=x^{3}", r"\frac{a+b}{c}=x^{2},"])
+def test_what_no_beam_finds_is_found_by_doubting_every_token_and_of_the_best_again(wrong):
+    found = Doubting(" ".join(canonicalize(wrong))).predict(picture_of(TRUE))
+    assert found.latex == TRUE
+    assert found.likeness > SAME
 
 
 @pytest.mark.needs_latex

@@ -1,0 +1,67 @@
+"""A variation is what the decoder itself reads once another token is written at one place."""
+
+import pytest
+import torch
+
+from im2latex.decoding import Decoder, variations
+from im2latex.decoding.variations import can_vary, vary
+from im2latex.tests.small_models import SMALL
+from im2latex.tests.test_decoding import IMAGES, SIZES
+from im2latex.tests.test_grammar import GRAMMAR, TOKENIZER
+from im2latex.tokenizer import BOS, EOS
+
+
+@pytest.fixture(params=[False, True], ids=["eager", "scripted"])
+def decoder(request):
+    torch.manual_seed(0)
+    made = Decoder(SIZES.build(len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
+    torch.nn.init.normal_(made.model.embedding.weight, std=0.5)
+    return torch.jit.script(made) if request.param else made
+
+
+def read_on(decoder, image, start):
+    """What the decoder writes, token by token, after `start`, with what all of it is worth."""
+    reading, written, logs = decoder.begin(image[None]), torch.tensor([[BOS]]), []
+    while int(written[0, -1]) != EOS:
+        newest, log_prob, after = decoder.advance(written, reading)
+        place = written.shape[1] - 1
+        if place < len(start) and int(newest) != start[place]:
+            newest = torch.tensor([start[place]])
+            scores, state = decoder.model.step(written[:, -1], reading[4:])
+            log_prob = scores.float().log_softmax(-1)[:, start[place]]
+            after = decoder.mask.advance(reading[:4], newest) + state
+        reading = after
+        written = torch.cat([written, newest[None]], 1)
+        logs.append(float(log_prob))
+    return written[0, 1:].tolist(), logs
+
+
+def first_difference(one, other):
+    return next(place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+
+
+@torch.inference_mode()
+def test_the_decoder_goes_on_from_one_other_token_at_the_most_doubtful_places(decoder):
+    for image in IMAGES[:2]:
+        token_ids = decoder(image[None])[0][0].tolist()
+        found = vary(decoder, image, token_ids, 6)
+        assert len({tuple(ids) for ids, _ in found}) == len(found) == 6
+        for ids, log_probs in found:
+            place = first_difference(ids, token_ids)
+            expected, logs = read_on(decoder, image, ids[: place + 1])
+            assert ids == expected
+            assert log_probs == pytest.approx(logs, abs=1e-3)
+
+
+@torch.inference_mode()
+def test_tokens_that_are_far_less_probable_are_not_tried(decoder, monkeypatch):
+    token_ids = decoder(IMAGES[:1])[0][0].tolist()
+    assert vary(decoder, IMAGES[0], token_ids, 3)
+    monkeypatch.setattr(variations, "FAINTEST", 0.0)
+    assert vary(decoder, IMAGES[0], token_ids, 3) == []
+
+
+def test_models_that_verify_no_guesses_are_not_varied():
+    decoder = Decoder(SMALL["cnn_gru"].build(len(TOKENIZER)), 9, GRAMMAR)
+    assert not can_vary(decoder)
+    assert can_vary(Decoder(SIZES.build(len(TOKENIZER)), 9, GRAMMAR))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from math import log
 from operator import attrgetter
+from statistics import mean
 from typing import Any
 
 from PIL import Image
@@ -43,6 +44,9 @@ BEAM = 5
 
 VARIATIONS = 16
 """Variations of the best reading that are drawn, ..."""
+
+KNOWN = 0.85
+"""Mean confidence of its tokens from which a reading is worth variations: noise stays below, what was printed above."""
 
 ROUNDS = 3
 """... and of the best of those, as long as one is better, but no oftener than this."""
@@ -82,7 +86,7 @@ class Checker(Predictor):
         _add(known, _draw(images, hypotheses))
         varied: dict[int, _Drawn] = {}
         for _ in range(ROUNDS):
-            unlike = [best for best in map(_best, known) if best.likeness < SAME and best is not varied.get(best.place)]
+            unlike = [best for best in map(_best, known) if best.is_worth_more and best is not varied.get(best.place)]
             varied |= {best.place: best for best in unlike}
             varieties = self._vary(images, unlike)
             _add(known, _draw(images, [each for each in varieties if each.reading.tokens not in known[each.place]]))
@@ -116,6 +120,11 @@ class _Drawn:
     @property
     def likeness(self) -> float:
         return self.reading.likeness or 0.0
+
+    @property
+    def is_worth_more(self) -> bool:
+        """Whether it looks otherwise than the picture, but is not a mere guess."""
+        return self.likeness < SAME and mean(self.reading.token_confidences or [0.0]) >= KNOWN
 
     @property
     def score(self) -> float:

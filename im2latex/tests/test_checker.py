@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from im2latex import cli
-from im2latex.checker import SAME, Checker
+from im2latex.checker import KNOWN, SAME, Checker
 from im2latex.errors import ImageError, RenderError
 from im2latex.latex import canonicalize
 from im2latex.prediction import Prediction
@@ -23,25 +23,19 @@ LESS_SURE = 0.6
 class Hesitant(Checker):
     """Finds the formulas in every picture, each less probable than the one before; greedily, the first."""
 
-    def __init__(self, *formulas):
+    def __init__(self, *formulas, tokens_are_sure=0.0):
         super().__init__(Predictor.load().bundle)
         self.formulas = formulas
+        self.confidences = [tokens_are_sure]
         self.searched = 0
 
     def _read(self, sizes, beam, alternatives):
-        best, *others = (Prediction(latex, latex, 0.9 * LESS_SURE**n, []) for n, latex in enumerate(self.formulas))
+        best, *others = (
+            Prediction(latex, latex, 0.9 * LESS_SURE**n, self.confidences) for n, latex in enumerate(self.formulas)
+        )
         count = sum(map(len, sizes))
         self.searched += count * (beam > 1)
         return [replace(best, alternatives=others[:alternatives])] * count
-
-    def _vary(self, images, unlike):
-        return []
-
-
-class Doubting(Hesitant):
-    """Also varies what it finds, as every Checker does."""
-
-    _vary = Checker._vary
 
 
 def picture_of(formula, **look):
@@ -66,9 +60,11 @@ def test_the_reading_that_looks_like_the_picture_is_taken(look):
 @pytest.mark.needs_latex
 @pytest.mark.parametrize("wrong", [r"\frac{a+b}{c}=x^{3}", r"\frac{a+d}{c}=x^{3}", r"\frac{a+b}{c}=x^{2},"])
 def test_what_no_beam_finds_is_found_by_doubting_every_token_and_of_the_best_again(wrong):
-    found = Doubting(" ".join(canonicalize(wrong))).predict(picture_of(TRUE))
+    tokens = " ".join(canonicalize(wrong))
+    found = Hesitant(tokens, tokens_are_sure=KNOWN).predict(picture_of(TRUE))
     assert found.latex == TRUE
     assert found.likeness > SAME
+    assert Hesitant(tokens, tokens_are_sure=KNOWN - 0.01).predict(picture_of(TRUE)).latex == tokens
 
 
 @pytest.mark.needs_latex

@@ -45,11 +45,11 @@ BEAM = 5
 VARIATIONS = 16
 """Variations of the best reading that are drawn, ..."""
 
-KNOWN = 0.85
-"""Mean confidence of its tokens from which a reading is worth variations: noise stays below, what was printed above."""
-
 ROUNDS = 3
 """... and of the best of those, as long as one is better, but no oftener than this."""
+
+KNOWN = 0.85
+"""Mean confidence of its tokens from which a reading is worth variations: noise stays below, what was printed above."""
 
 
 class Checker(Predictor):

@@ -20,7 +20,7 @@ from im2latex.errors import BundleError, ConfigError
 from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
-from im2latex.models import ModelConfig, ResNetTransformer, describe_model
+from im2latex.models import ResNetTransformer, describe_model
 from im2latex.predictor import Predictor
 from training.command import run_command
 from training.draft_graph import draft_graph
@@ -43,8 +43,8 @@ class ExportConfig:
     out: str
     """The bundle to write."""
     also: list[str] = field(default_factory=list)
-    """More checkpoints of the same model: the mean of all weights is exported ("model soup": Wortsman et al. 2022,
-    arXiv 2203.05482). It helps where they went on from the same weights."""
+    """More checkpoints, or bundles, of the same model: the mean of all weights is exported ("model soup": Wortsman et
+    al. 2022, arXiv 2203.05482); what is named twice counts twice. It helps where they went on from the same weights."""
     images: str | None = None
     """Folder of golden pictures to prove it on; None: the validation pictures of the small data set."""
     golden: int = 16
@@ -87,22 +87,27 @@ def export(config: ExportConfig) -> dict[str, Any]:
     return bundle.facts
 
 
-def load_mean(checkpoints: Sequence[str]) -> LitModel:
-    """The model of the first checkpoint with the mean of all their weights; ConfigError if one is of another model."""
-    module, *others = [LitModel.load(checkpoint) for checkpoint in checkpoints]
-    for checkpoint, other in zip(checkpoints[1:], others, strict=True):
-        if identity(other) != identity(module):
-            raise ConfigError(f"--also {checkpoint}: another model, pixels or tokens than {checkpoints[0]}")
-    states = [each.state_dict() for each in (module, *others)]
+def load_mean(sources: Sequence[str]) -> LitModel:
+    """The model of a checkpoint with the mean of its weights and those of others; ConfigError if one does not fit."""
+    module = LitModel.load(sources[0])
+    states = [module.state_dict(), *(read_weights(source, module) for source in sources[1:])]
     module.load_state_dict(
         {name: torch.stack([state[name].double() for state in states]).mean(0) for name in states[0]}
     )  # which rounds to the types of its own
     return module
 
 
-def identity(module: LitModel) -> tuple[ModelConfig, ImageSpec, list[str]]:
-    """What the weights of two models must share before a mean of them says anything."""
-    return module.model_config, module.spec, module.tokenizer.vocab
+def read_weights(source: str, module: LitModel) -> dict[str, Tensor]:
+    """The weights of a checkpoint, or of a bundle (`.pt`); ConfigError if they have no mean with those of `module`."""
+    other = load_bundle(source) if source.endswith(".pt") else LitModel.load(source)
+    state = other.decoder.state_dict() if isinstance(other, Bundle) else other.state_dict()
+    fits = (other.spec, other.tokenizer.vocab) == (module.spec, module.tokenizer.vocab)
+    if isinstance(other, LitModel):
+        fits = fits and other.model_config == module.model_config
+    own = module.state_dict()
+    if not fits or any(name not in state or state[name].shape != own[name].shape for name in own):
+        raise ConfigError(f"--also {source}: another model, pixels or tokens than the checkpoint")
+    return {name: state[name] for name in own}
 
 
 def read_golden(config: ExportConfig) -> list[bytes]:

@@ -79,11 +79,23 @@ def test_of_several_checkpoints_the_mean_is_exported(files):
     torch.testing.assert_close(found["model.embedding.weight"], wanted.bfloat16().float())
 
 
+def test_a_bundle_counts_in_the_mean_as_a_checkpoint_does(files):
+    assert run(files) == 0
+    before = dict(load_bundle((files / "model.pt").rename(files / "before.pt")).decoder.named_parameters())
+    module = save_checkpoint(files / "best.ckpt", seed=1)
+    assert run(files, "--also", json.dumps([str(files / "before.pt")] * 2)) == 0
+    found = dict(load_bundle(files / "model.pt").decoder.named_parameters())
+    wanted = (2 * before["model.embedding.weight"] + module.model.embedding.weight) / 3
+    torch.testing.assert_close(found["model.embedding.weight"], wanted.bfloat16().float())
+
+
+@pytest.mark.parametrize("name", ["b.ckpt", "model.pt"])
 @pytest.mark.parametrize("other", [{"vocab": [*TOKENIZER.vocab, "new"]}, {"spec": ImageSpec(margin=9)}])
-def test_checkpoints_of_another_model_have_no_mean(files, capsys, other):
+def test_checkpoints_and_bundles_of_another_model_have_no_mean(files, capsys, other, name):
     save_checkpoint(files / "b.ckpt", **other)
-    assert run(files, "--also", json.dumps([str(files / "b.ckpt")])) == 1
-    assert "b.ckpt: another model, pixels or tokens" in capsys.readouterr().err
+    assert run(files, "--checkpoint", str(files / "b.ckpt")) == 0
+    assert run(files, "--also", json.dumps([str(files / name)])) == 1
+    assert f"{name}: another model, pixels or tokens" in capsys.readouterr().err
 
 
 def test_scores_are_recorded_without_commands_and_paths(files):

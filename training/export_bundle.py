@@ -20,7 +20,7 @@ from im2latex.errors import BundleError, ConfigError
 from im2latex.images import ImageSpec, open_image, prepare
 from im2latex.latex.grammar import unusable
 from im2latex.lit_model import LitModel
-from im2latex.models import ResNetTransformer, describe_model
+from im2latex.models import ResNetTransformer, describe_model, read_model
 from im2latex.predictor import Predictor
 from training.command import run_command
 from training.draft_graph import draft_graph
@@ -88,26 +88,30 @@ def export(config: ExportConfig) -> dict[str, Any]:
 
 
 def load_mean(sources: Sequence[str]) -> LitModel:
-    """The model of a checkpoint with the mean of its weights and those of others; ConfigError if one does not fit."""
+    """The model of a checkpoint with the mean of its weights and those of others; ConfigError if one does not fit.
+
+    Tokens that only the first one knows keep its weights.
+    """
     module = LitModel.load(sources[0])
-    states = [module.state_dict(), *(read_weights(source, module) for source in sources[1:])]
+    states = [module.state_dict()]
+    for source in sources[1:]:
+        read = load_bundle(source) if source.endswith(".pt") else LitModel.load(source)
+        if sizes(read) != sizes(module) or not set(read.tokenizer.vocab) <= set(module.tokenizer.vocab):
+            raise ConfigError(f"--also {source}: another model, pixels or tokens than {sources[0]}")
+        other = LitModel.load(sources[0])
+        other.take_weights(source)
+        states.append(other.state_dict())
     module.load_state_dict(
         {name: torch.stack([state[name].double() for state in states]).mean(0) for name in states[0]}
     )  # which rounds to the types of its own
     return module
 
 
-def read_weights(source: str, module: LitModel) -> dict[str, Tensor]:
-    """The weights of a checkpoint, or of a bundle (`.pt`); ConfigError if they have no mean with those of `module`."""
-    other = load_bundle(source) if source.endswith(".pt") else LitModel.load(source)
-    state = other.decoder.state_dict() if isinstance(other, Bundle) else other.state_dict()
-    fits = (other.spec, other.tokenizer.vocab) == (module.spec, module.tokenizer.vocab)
-    if isinstance(other, LitModel):
-        fits = fits and other.model_config == module.model_config
-    own = module.state_dict()
-    if not fits or any(name not in state or state[name].shape != own[name].shape for name in own):
-        raise ConfigError(f"--also {source}: another model, pixels or tokens than the checkpoint")
-    return {name: state[name] for name in own}
+def sizes(source: Bundle | LitModel) -> tuple[ImageSpec, str]:
+    """What the weights of two models must share, beside their tokens, before a mean of them says anything."""
+    config = read_model(source.facts["model"]) if isinstance(source, Bundle) else source.model_config
+    told = describe_model(config)
+    return source.spec, json.dumps({name: told[name] for name in told if name not in ("max_tokens", "dropout")})
 
 
 def read_golden(config: ExportConfig) -> list[bytes]:

@@ -80,10 +80,11 @@ class LitModel(lightning.LightningModule):
     @classmethod
     def vocabulary_of(cls, path: str | Path | None) -> list[str]:
         """The vocabulary of a checkpoint, or of a bundle (`.pt`); None has none."""
-        return cls._read_source(path).tokenizer.vocab if path else []
+        return cls.read_source(path).tokenizer.vocab if path else []
 
     @classmethod
-    def _read_source(cls, path: str | Path) -> "Bundle | LitModel":
+    def read_source(cls, path: str | Path) -> "Bundle | LitModel":
+        """What a checkpoint holds, or a bundle (`.pt`)."""
         return load_bundle(path) if str(path).endswith(".pt") else cls.load(path)
 
     def take_weights(self, path: str | Path) -> None:
@@ -92,7 +93,7 @@ class LitModel(lightning.LightningModule):
         Tokens are matched by name: one that the source does not know keeps its fresh embedding. Heads that share keys
         and values (`memory_heads`) may take them from heads that do not.
         """
-        source = self._read_source(path)
+        source = self.read_source(path)
         weights = source.decoder.state_dict() if isinstance(source, Bundle) else source.state_dict()
         known = {token: row for row, token in enumerate(source.tokenizer.vocab)}
         here = torch.tensor([row for row, token in enumerate(self.tokenizer.vocab) if token in known])

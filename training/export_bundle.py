@@ -95,7 +95,7 @@ def load_mean(sources: Sequence[str]) -> LitModel:
     module = LitModel.load(sources[0])
     states = [module.state_dict()]
     for source in sources[1:]:
-        read = load_bundle(source) if source.endswith(".pt") else LitModel.load(source)
+        read = LitModel.read_source(source)
         if sizes(read) != sizes(module) or not set(read.tokenizer.vocab) <= set(module.tokenizer.vocab):
             raise ConfigError(f"--also {source}: another model, pixels or tokens than {sources[0]}")
         other = LitModel.load(sources[0])

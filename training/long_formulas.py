@@ -57,7 +57,7 @@ def write_long(config: LongConfig) -> str:
     draw.shuffle(plain)
     pieces = sorted({piece for formula in plain for piece in pieces_of(formula, LONGEST_ENTRY) if _whole(piece)})
     if not plain or not pieces:
-        raise DataError(f"{config.formulas}: no formula of one row whose source fits {config.only!r}")
+        raise DataError(f"{config.formulas}: no short formula whose source fits {config.only!r}")
     row_by_row = cycle(plain)
     parts = {
         "in rows": _draw(config, config.rows, draw, lambda wanted: in_rows(row_by_row, draw.choice(COLUMNS), wanted)),
@@ -120,9 +120,8 @@ def _draw(config: LongConfig, count: int, draw: random.Random, make: Callable[[i
 
 
 def _plain(tokens: Sequence[str]) -> bool:
-    """It has no rows itself, and is not too long for one."""
-    rows = any(token in ("&", "\\\\") or token.startswith("\\begin") for token in tokens)
-    return not rows and len(tokens) <= LONGEST_ROW
+    """It is no array as a whole, though a matrix may stand in it, and it is not too long for a row."""
+    return bool(tokens) and not tokens[0].startswith("\\begin") and len(tokens) <= LONGEST_ROW
 
 
 def _whole(piece: str) -> bool:

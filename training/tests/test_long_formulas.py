@@ -8,7 +8,8 @@ import pytest
 from im2latex.latex import canonicalize
 from training.long_formulas import columns_of, in_rows, main, matrix
 
-LINES = [r"x _ { 1 } = \frac{a}{b} + c", r"y - z", r"f ( x = 1 ) \to \left( u = v \right)", r"= k + 3"]
+MATRIX = r"M = \left( \begin{array}{c} a \\ b \end{array} \right)"
+LINES = [MATRIX, r"x _ { 1 } = \frac{a}{b} + c", r"y - z", r"f ( x = 1 ) \to \left( u = v \right)", r"= k + 3"]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ def test_the_command_writes_what_it_says_and_the_same_again(tmp_path: Path, caps
     assert len(lines) == 8
     assert all(60 <= len(line.split()) <= 90 and line.split() == canonicalize(line) for line in lines)
     assert "n e v e r" not in out.read_text()
+    assert " ".join(canonicalize(MATRIX)) in out.read_text()
     assert main(flags) == 0
     assert out.read_text().splitlines() == lines
 
@@ -65,4 +67,4 @@ def test_a_list_without_plain_formulas_is_refused(tmp_path: Path, capsys: pytest
     source = tmp_path / "in.txt"
     source.write_text("\\begin{array}{c} a \\end{array}\n")
     assert main(["--formulas", str(source), "--out", str(tmp_path / "long.txt")]) == 1
-    assert "no formula of one row" in capsys.readouterr().err
+    assert "no short formula" in capsys.readouterr().err

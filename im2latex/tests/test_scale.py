@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from im2latex.data.im2latex100k import SMALL
 from im2latex.data.packed import read_packed
@@ -35,6 +35,14 @@ def test_the_official_look_is_left_as_it_is(inks):
 def test_larger_print_is_shrunk_by_a_whole_part(inks, factor, share):
     found = np.array([shrink_factor(times(ink, factor), ImageSpec.min_factor) for ink in inks])
     assert np.mean(np.isclose(found, 1 / factor)) > share
+
+
+def test_what_jpeg_leaves_beside_strokes_makes_them_no_narrower(inks):
+    for ink in inks[:20]:
+        clear = ImageOps.invert(times(ink, 2))
+        file = io.BytesIO()
+        clear.save(file, "JPEG", quality=30)
+        assert stroke_size(to_ink(Image.open(file))) == pytest.approx(stroke_size(to_ink(clear)), rel=0.06)
 
 
 def test_both_witnesses_agree_on_what_is_larger(inks):

@@ -32,8 +32,8 @@ Halved, their median is 1.02 and the largest is below 1.62. `training/measure_sc
 """
 
 UNTOUCHED_BELOW = 1.47
-"""Size from which print is shrunk: between the smallest 1 % of the official pictures before they were halved (1.51; median
-1.91) and the largest 1 % of 800 pictures of another renderer, which should stay as they are (1.47)."""
+"""Size from which print is shrunk: between the smallest 1 % of the official pictures before they were halved (1.51;
+median 1.91) and the largest 1 % of 800 pictures of another renderer, which should stay as they are (1.47)."""
 
 BENEFIT_OF_DOUBT = 0.3
 """Sizes up to 2.7 count as 2: bold formulas measure larger than they are, and 200 dpi is more common than 300."""

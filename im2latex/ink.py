@@ -73,8 +73,9 @@ def _without_frame(ink: Image.Image) -> Image.Image:
 
 
 def _without_dust(ink: Image.Image) -> Image.Image:
+    mask = ink.point(INK_MASK)
     for axis in (0, 1):  # columns, then rows
-        runs = _runs(np.asarray(ink.point(INK_MASK).getprojection()[axis]))
+        runs = _runs(np.asarray(mask.getprojection()[axis]))
         boxes = [(start, 0, end, ink.height) if axis == 0 else (0, start, ink.width, end) for start, end in runs]
         if len(runs) == 1:
             continue
@@ -83,7 +84,7 @@ def _without_dust(ink: Image.Image) -> Image.Image:
             cleaned = Image.new("L", ink.size)
             for box in kept:
                 cleaned.paste(ink.crop(box), box)
-            ink = cleaned
+            ink, mask = cleaned, cleaned.point(INK_MASK)
     return ink
 
 

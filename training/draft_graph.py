@@ -73,18 +73,18 @@ class _Graph:
         )  # fmt: skip
         found = self.linear(attended, layer.self_out.weight, layer.self_out.bias)
         hidden, normed = self.add_and_norm(hidden, found, layer.memory_norm)
-        asking = self.linear(normed, layer.memory_q.weight, layer.memory_q.bias)
+        scale = (self.width // self.heads) ** -0.5  # of the scores; ONNX Runtime multiplies sooner without one
+        asking = self.linear(normed, layer.memory_q.weight * scale, layer.memory_q.bias * scale)
         found = self.linear(self.look(asking, number), layer.memory_out.weight, layer.memory_out.bias)
         hidden, normed = self.add_and_norm(hidden, found, layer.feedforward_norm)
         inner = self.node("Gelu", self.linear(normed, layer.expand.weight, layer.expand.bias))
         return self.add_and_norm(hidden, self.linear(inner, layer.contract.weight, layer.contract.bias), norm_after)
 
     def look(self, asking: str, number: int) -> str:
-        """Attention of a token's queries (1, 1, D) to the memory: (1, 1, D)."""
-        width = self.width // self.heads
-        queries = self.reshaped(asking, (1, self.memory_heads, -1, width))
+        """Attention of a token's scaled queries (1, 1, D) to the memory: (1, 1, D)."""
+        queries = self.reshaped(asking, (1, self.memory_heads, -1, self.width // self.heads))
         scores = self.node(
-            "FusedMatMul", queries, f"memory_k{number}", domain=CONTRIB, transB=1, alpha=width**-0.5
+            "FusedMatMul", queries, f"memory_k{number}", domain=CONTRIB, transB=1
         )  # (1, memory_heads, heads / memory_heads, S)
         looked = self.node("MatMul", self.node("Softmax", scores, axis=-1), f"memory_v{number}")
         return self.reshaped(looked, (1, 1, self.width))

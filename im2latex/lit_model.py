@@ -24,7 +24,7 @@ from im2latex.latex.grammar import Grammar
 from im2latex.models import Adapts, ModelConfig, Penalises, describe_model, read_model
 from im2latex.models.tied import tied
 from im2latex.optimizers import OptimizerConfig, build_optimizer, capped_warmup, warmup_cosine
-from im2latex.tokenizer import EOS, PAD, UNK, Tokenizer
+from im2latex.tokenizer import EOS, PAD, Tokenizer
 
 BIASES = ("model.output_bias", "model.output.bias")
 """Of the logits, in whichever model."""
@@ -127,21 +127,17 @@ class LitModel(lightning.LightningModule):
         """The decoder over this model: the module that validation runs and that export scripts."""
         return self._decoder[0].to(self.device)  # the tables of its grammar are not among the model's own
 
-    def teacher_forced_loss(
-        self, images: Tensor, token_ids: Tensor, label_smoothing: float, wrong_tokens: float = 0.0
-    ) -> Tensor:
+    def teacher_forced_loss(self, images: Tensor, token_ids: Tensor, label_smoothing: float) -> Tensor:
         """Cross-entropy, nats a token, of each token after the true ones before it; padding does not count.
 
-        A share of those before, `wrong_tokens`, are others of the batch instead. While training, the loss that a model
-        has of its own is added.
+        While training, the loss that a model has of its own is added.
         """
-        written = with_wrong_tokens(token_ids[:, :-1], wrong_tokens)
         memory = self.model.encode(images)  # (B, S, D)
         penalty: Tensor | float = 0.0
         if self.training and isinstance(self.model, Penalises):
-            logits, penalty = self.model.decode_and_penalise(written, memory)
+            logits, penalty = self.model.decode_and_penalise(token_ids[:, :-1], memory)
         else:
-            logits = self.model.decode(written, memory)  # (B, T - 1, V)
+            logits = self.model.decode(token_ids[:, :-1], memory)  # (B, T - 1, V)
         cross_entropy = F.cross_entropy(
             logits.flatten(0, 1).float(),
             token_ids[:, 1:].flatten(),
@@ -157,10 +153,7 @@ class LitModel(lightning.LightningModule):
 
     def training_step(self, batch: FormulaBatch, batch_idx: int) -> Tensor:
         with tied(self.model):
-            config = self.optimizer_config
-            loss = self.teacher_forced_loss(
-                batch.images, batch.token_ids, config.label_smoothing, config.wrong_tokens
-            )
+            loss = self.teacher_forced_loss(batch.images, batch.token_ids, self.optimizer_config.label_smoothing)
         self.log("train/loss", loss, prog_bar=True, batch_size=len(batch.images))
         return loss
 
@@ -228,17 +221,3 @@ class LitModel(lightning.LightningModule):
             return max(trainer.max_steps, 0)
         batches = len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
         return trainer.max_epochs * math.ceil(batches / trainer.accumulate_grad_batches)
-
-
-def with_wrong_tokens(token_ids: Tensor, share: float) -> Tensor:
-    """Token ids (B, T) where a share of those of formulas are replaced by others, as frequent as they are here.
-
-    Who has met mistakes goes on after its own by what it sees (Nougat, Blecher et al. 2023, arXiv 2308.13418).
-    """
-    of_formulas = token_ids > UNK
-    if share == 0 or not of_formulas.any():
-        return token_ids
-    seen = token_ids[of_formulas]
-    others = seen[torch.randint(len(seen), token_ids.shape, device=token_ids.device)]
-    wrong = of_formulas & (torch.rand(token_ids.shape, device=token_ids.device) < share)
-    return torch.where(wrong, others, token_ids)

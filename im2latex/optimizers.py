@@ -29,8 +29,6 @@ class OptimizerConfig:
     total_steps: int = 0
     label_smoothing: float = 0.1
     ema_decay: float = 0.999
-    wrong_tokens: float = 0.0
-    """Share of the tokens that a formula model is told it wrote before, replaced by others of the batch."""
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:

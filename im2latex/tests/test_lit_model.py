@@ -8,11 +8,11 @@ import torch
 from im2latex.bundle import save_bundle
 from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
-from im2latex.lit_model import BIASES, LitModel, with_wrong_tokens
+from im2latex.lit_model import BIASES, LitModel
 from im2latex.models import ResNetTransformerConfig
 from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, warmup_cosine
 from im2latex.tests.small_models import SMALL, VOCAB, make_batch
-from im2latex.tokenizer import BOS, EOS, PAD, UNK
+from im2latex.tokenizer import PAD
 
 TINY = ResNetTransformerConfig((1, 1, 1), d_model=32, decoder_layers=1, feedforward=64, dropout=0.0, max_tokens=9)
 
@@ -20,17 +20,6 @@ TINY = ResNetTransformerConfig((1, 1, 1), d_model=32, decoder_layers=1, feedforw
 def make_module(optimizer: OptimizerConfig) -> LitModel:
     torch.manual_seed(0)
     return LitModel(TINY, optimizer, VOCAB, ImageSpec())
-
-
-def test_wrong_tokens_take_the_place_of_a_share_of_those_of_formulas_only():
-    torch.manual_seed(0)
-    token_ids = torch.tensor([[BOS, *[5] * 60, *[7] * 37, EOS, PAD], [BOS, UNK, *[9] * 98]])
-    wrong = with_wrong_tokens(token_ids, 0.2)
-    changed = wrong != token_ids
-    assert 0.05 < changed.float().mean() < 0.2  # of those replaced some by their equals
-    assert set(wrong[changed].tolist()) <= {5, 7, 9}
-    assert not changed[token_ids <= UNK].any()
-    assert with_wrong_tokens(token_ids, 0.0) is token_ids
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])

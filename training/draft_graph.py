@@ -81,11 +81,9 @@ class _Graph:
         return self.add_and_norm(hidden, self.linear(inner, layer.contract.weight, layer.contract.bias), norm_after)
 
     def look(self, asking: str, number: int) -> str:
-        """Attention of a token's scaled queries (1, 1, D) to the memory: (1, 1, D)."""
+        """Attention of a token's scaled queries (1, 1, D) to the memory (1, memory_heads, S, width): (1, 1, D)."""
         queries = self.reshaped(asking, (1, self.memory_heads, -1, self.width // self.heads))
-        scores = self.node(
-            "FusedMatMul", queries, f"memory_k{number}", domain=CONTRIB, transB=1
-        )  # (1, memory_heads, heads / memory_heads, S)
+        scores = self.node("FusedMatMul", queries, f"memory_k{number}", domain=CONTRIB, transB=1)
         looked = self.node("MatMul", self.node("Softmax", scores, axis=-1), f"memory_v{number}")
         return self.reshaped(looked, (1, 1, self.width))
 

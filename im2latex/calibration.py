@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import exp, log, log1p
 
 import numpy as np
-from numpy.typing import NDArray
 
 from im2latex.errors import ConfigError
 
@@ -39,8 +38,8 @@ class Uncalibrated:
         return exp(log_prob)
 
     def of_formula(self, log_probs: Sequence[float]) -> float:
-        """The geometric mean of the probabilities of a formula's tokens and its end; 0 of nothing."""
-        return exp(sum(log_probs) / len(log_probs)) if log_probs else 0.0
+        """The probability of a formula: that of its tokens and its end together; 0 of nothing."""
+        return exp(sum(log_probs)) if log_probs else 0.0
 
 
 def token_features(log_prob: float) -> list[float]:
@@ -63,7 +62,7 @@ def fit_logistic(features: Sequence[Sequence[float]], are_right: Sequence[bool],
     x, y = np.asarray(features, dtype=np.float64), np.asarray(are_right, dtype=np.float64)
     weights = np.zeros(x.shape[1])
     for _ in range(50):
-        probabilities = _sigmoid(x @ weights)
+        probabilities = 1 / (1 + np.exp(-np.clip(x @ weights, -50, 50)))
         gradient = x.T @ (probabilities - y) + ridge * weights
         curvature = (x * (probabilities * (1 - probabilities))[:, None]).T @ x + ridge * np.eye(x.shape[1])
         step = np.linalg.solve(curvature, gradient)
@@ -91,8 +90,4 @@ def reliability(
 
 def _probability(weights: Sequence[float], features: Sequence[float]) -> float:
     value = sum(weight * feature for weight, feature in zip(weights, features, strict=True))
-    return float(_sigmoid(np.float64(value)))
-
-
-def _sigmoid(value: NDArray[np.float64] | np.float64) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(value, -50, 50))))
+    return 1 / (1 + exp(-min(max(value, -50.0), 50.0)))

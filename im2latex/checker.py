@@ -129,7 +129,7 @@ class _Drawn:
     @property
     def score(self) -> float:
         """What is very like the picture wins by its looks; where nothing is, as in another font, by its probability."""
-        return log(max(self.reading.confidence, 1e-9)) - WEIGHT * log(1 - self.likeness + UNSEEN)
+        return log(max(self.reading.confidence, 1e-300)) - WEIGHT * log(1 - self.likeness + UNSEEN)
 
 
 _Known = Sequence[dict[str, _Drawn]]

@@ -25,8 +25,7 @@ class Prediction:
     confidence: float
     """The probability, 0..1, that the formula is exactly right, spacing aside, if the bundle is calibrated.
 
-    If it is not: the geometric mean of the model's probabilities for its tokens and the end, which orders predictions
-    well, but is higher than that probability.
+    If it is not: the model's own probability of the formula, that of its tokens and the end together.
     """
     token_confidences: list[float]
     """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""

@@ -55,7 +55,7 @@ def write_long(config: LongConfig) -> str:
     plain = [tokens for tokens in read_canonical(config.formulas, config.only) if _plain(tokens)]
     draw = random.Random(config.seed)
     draw.shuffle(plain)
-    pieces = sorted({piece for formula in plain for piece in pieces_of(formula, LONGEST_ENTRY) if _whole(piece)})
+    pieces = sorted({piece for formula in plain for piece in pieces_of(formula, LONGEST_ENTRY) if whole(piece)})
     if not plain or not pieces:
         raise DataError(f"{config.formulas}: no short formula whose source fits {config.only!r}")
     row_by_row = cycle(plain)
@@ -124,7 +124,7 @@ def _plain(tokens: Sequence[str]) -> bool:
     return bool(tokens) and not tokens[0].startswith("\\begin") and len(tokens) <= LONGEST_ROW
 
 
-def _whole(piece: str) -> bool:
+def whole(piece: str) -> bool:
     """It can stand alone: no braces or bars that belong to others, nothing raised or lowered at its start."""
     tokens = piece.split()
     return tokens[0] not in ("_", "^") and not any(PARTNERS.match(token) for token in tokens)

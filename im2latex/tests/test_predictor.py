@@ -62,7 +62,7 @@ def test_a_picture_becomes_latex_with_its_tokens_and_confidences(path):
     found = Predictor.load(path).predict(picture())
     assert found.latex == "x^{2}"
     assert found.tokens == "x ^ { 2 }"
-    assert found.confidence == pytest.approx(math.exp(-0.1))
+    assert found.confidence == pytest.approx(math.exp(-0.1) ** 6)
     assert found.token_confidences == pytest.approx([math.exp(-0.1)] * 5)
 
 
@@ -79,14 +79,14 @@ def test_an_image_is_a_pil_image_bytes_or_a_path(path, tmp_path, kind):
 @pytest.mark.parametrize(
     ("token_ids", "probabilities", "expected"),
     [
-        ([4, EOS], [0.5, 0.5], Prediction("x", "x", 0.5, [0.5])),
-        ([4, 5, EOS, PAD], [0.9, 0.1, 0.3, 1.0], Prediction("x^", "x ^", 0.3, [0.9, 0.1])),
-        ([4, UNK, EOS], [0.9, 0.1, 0.3], Prediction("x", "x", 0.3, [0.9])),
-        ([4, 4, 4], [0.5, 0.5, 0.5], Prediction("xxx", "x x x", 0.5, [0.5] * 3)),
+        ([4, EOS], [0.5, 0.5], Prediction("x", "x", 0.25, [0.5])),
+        ([4, 5, EOS, PAD], [0.9, 0.1, 0.3, 1.0], Prediction("x^", "x ^", 0.027, [0.9, 0.1])),
+        ([4, UNK, EOS], [0.9, 0.1, 0.3], Prediction("x", "x", 0.027, [0.9])),
+        ([4, 4, 4], [0.5, 0.5, 0.5], Prediction("xxx", "x x x", 0.125, [0.5] * 3)),
         ([EOS, PAD], [0.7, 1.0], Prediction("", "", 0.7, [])),
     ],
 )
-def test_confidence_is_the_geometric_mean_over_the_tokens_and_the_end(token_ids, probabilities, expected):
+def test_confidence_is_the_probability_of_the_tokens_and_the_end_together(token_ids, probabilities, expected):
     found = predictor_with(Answers(token_ids, probabilities)).predict(picture())
     assert (found.latex, found.tokens) == (expected.latex, expected.tokens)
     assert found.confidence == pytest.approx(expected.confidence)
@@ -128,7 +128,7 @@ def test_a_batch_reads_what_single_pictures_read():
 
 
 def test_the_beam_reaches_the_decoder(path):
-    assert Predictor.load(path).predict(picture(), beam=5).confidence == pytest.approx(math.exp(-0.5))
+    assert Predictor.load(path).predict(picture(), beam=5).confidence == pytest.approx(math.exp(-0.5) ** 6)
 
 
 @pytest.fixture

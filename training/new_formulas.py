@@ -24,15 +24,15 @@ ACCENTS = frozenset(("\\bar", "\\hat", "\\tilde", "\\dot", "\\ddot", "\\vec", "\
 HEADS = ACCENTS | {"_", "^", "\\frac", "\\sqrt"}
 """What stands before a group that may be exchanged for a group after the same."""
 GREEK = (
-    "\\alpha \\beta \\gamma \\delta \\epsilon \\varepsilon \\zeta \\eta \\theta \\vartheta \\iota \\kappa \\lambda \\mu "
-    "\\nu \\xi \\pi \\rho \\sigma \\tau \\upsilon \\phi \\varphi \\chi \\psi \\omega"
+    "\\alpha \\beta \\gamma \\delta \\epsilon \\varepsilon \\zeta \\eta \\theta \\vartheta \\iota \\kappa \\lambda "
+    "\\mu \\nu \\xi \\pi \\rho \\sigma \\tau \\upsilon \\phi \\varphi \\chi \\psi \\omega"
 )
 CAPITALS = "\\Gamma \\Delta \\Theta \\Lambda \\Xi \\Pi \\Sigma \\Upsilon \\Phi \\Psi \\Omega"
 ALPHABETS = tuple(
     frozenset(letters)
     for letters in (set(ascii_lowercase) - set("dei"), ascii_uppercase, GREEK.split(), CAPITALS.split(), "3456789")
 )
-"""A letter becomes another of its alphabet. Those of differentials, of exp and the imaginary unit stay, and 0, 1 and 2."""
+"""A letter becomes another of its alphabet; d, e, i, 0, 1 and 2 stay."""
 LONGEST_GROUP, LONGEST_PIECE = 12, 24
 
 

@@ -16,7 +16,7 @@ LINES = [
 
 
 def config(**fields: float) -> NewConfig:
-    return NewConfig("in.txt", "out.txt", **{"letters": 0.0, "groups": 0.0, "pieces": 0.0, **fields})  # type: ignore[arg-type]
+    return NewConfig("in.txt", "out.txt", **{"letters": 0.0, "groups": 0.0, "pieces": 0.0, **fields})
 
 
 def test_groups_are_named_by_what_stands_before_them() -> None:

@@ -12,7 +12,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
-from im2latex.ink import clean, ink_box, ink_contrast, stretch
+from im2latex.ink import Box, clean, ink_box, ink_contrast, stretch
 from im2latex.scale import shrink_factor
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -111,9 +111,9 @@ def prepare_placed(
     image: Image.Image, spec: ImageSpec, shrink: float | None = None
 ) -> tuple[torch.Tensor, Placement]:
     """What `prepare` gives, and where it lies on the picture."""
-    ink = clean(to_ink(image))
-    box = ink_box(ink)
-    factor = min(print_factor(ink, spec) if shrink is None else shrink, fitting_factor(box, spec))
+    ink, box = clean(to_ink(image))
+    by_print = shrink_factor(ink.crop(box), spec.min_factor) if shrink is None else shrink
+    factor = min(by_print, fitting_factor(box, spec))
     if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
         size = (max(1, int(ink.width * factor)), max(1, int(ink.height * factor)))
         ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
@@ -174,7 +174,7 @@ def to_ink(image: Image.Image) -> Image.Image:
     return stretch(to_grey(image))
 
 
-def fitting_factor(box: tuple[int, int, int, int], spec: ImageSpec) -> float:
+def fitting_factor(box: Box, spec: ImageSpec) -> float:
     """By what a box must be multiplied to fit the spec's area and side; above 1 when it fits."""
     width, height = box[2] - box[0], box[3] - box[1]
     return min(sqrt(spec.max_area / (width * height)), spec.max_side / max(width, height))

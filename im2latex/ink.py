@@ -19,6 +19,9 @@ EDGE, FRAME = 2, 8
 FULL = 0.95
 """Share of a line's pixels that are ink in a frame."""
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, px."""
+
 
 def ink_and_paper(grey: Image.Image) -> tuple[int, int]:
     """Their grey levels: paper is the median, ink the grey farthest from it, dust left aside."""
@@ -49,13 +52,16 @@ def stretch(grey: Image.Image) -> Image.Image:
     return grey.point(np.clip(levels.round(), 0, 255).astype(int).tolist())
 
 
-def clean(ink: Image.Image) -> Image.Image:
-    """The same without a frame along the edges of the picture, and without dust that lies far from all else."""
-    return _without_dust(_without_frame(ink))
+def clean(ink: Image.Image) -> tuple[Image.Image, Box]:
+    """The same without a frame along the edges and without dust far from all else, and the box of what is left."""
+    mask = ink.point(INK_MASK)
+    unframed = _without_frame(ink, _box(mask))
+    ink, mask = _without_dust(unframed, mask if unframed is ink else unframed.point(INK_MASK))
+    return ink, _box(mask)
 
 
-def _without_frame(ink: Image.Image) -> Image.Image:
-    left, top, right, bottom = ink_box(ink)
+def _without_frame(ink: Image.Image, box: Box) -> Image.Image:
+    left, top, right, bottom = box
     if max(left, top, ink.width - right, ink.height - bottom) > EDGE:
         return ink
     is_ink = np.asarray(ink) >= INK_LEVEL
@@ -72,8 +78,7 @@ def _without_frame(ink: Image.Image) -> Image.Image:
     return cleaned
 
 
-def _without_dust(ink: Image.Image) -> Image.Image:
-    mask = ink.point(INK_MASK)
+def _without_dust(ink: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.Image]:
     for axis in (0, 1):  # columns, then rows
         runs = _runs(np.asarray(mask.getprojection()[axis]))
         boxes = [(start, 0, end, ink.height) if axis == 0 else (0, start, ink.width, end) for start, end in runs]
@@ -85,7 +90,7 @@ def _without_dust(ink: Image.Image) -> Image.Image:
             for box in kept:
                 cleaned.paste(ink.crop(box), box)
             ink, mask = cleaned, cleaned.point(INK_MASK)
-    return ink
+    return ink, mask
 
 
 def _runs(has_ink: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> list[tuple[int, int]]:
@@ -96,8 +101,12 @@ def _runs(has_ink: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> list[tuple[i
     return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]
 
 
-def ink_box(ink: Image.Image) -> tuple[int, int, int, int]:
+def ink_box(ink: Image.Image) -> Box:
     """Left, top, right and bottom of what is darker than INK_LEVEL, in px."""
-    box = ink.point(INK_MASK).getbbox()
+    return _box(ink.point(INK_MASK))
+
+
+def _box(mask: Image.Image) -> Box:
+    box = mask.getbbox()
     assert box is not None, "a stretched picture has a darkest pixel"
     return box

@@ -56,13 +56,20 @@ def _register(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         size = max(1, height + taller), max(1, width + wider)
         stretched = right if right.shape[2:] == size else interpolate(right, size, mode="bicubic", antialias=True)
         moved = _blur(pad(stretched.clamp(0, 1), (1,) * 4))
-        fits = conv2d(fixed, moved)[0, 0] / (fixed.norm() * moved.norm())
+        fits = _products(fixed[0, 0], moved[0, 0]) / (fixed.norm() * moved.norm())
         if float(fits.max()) > best:
             best = float(fits.max())
             top, at_left = divmod(int(fits.argmax()), fits.shape[1])
             below, beside = (most - least for most, least in zip(fixed.shape[2:], moved.shape[2:], strict=True))
             found = pad(moved, (at_left, beside - at_left, top, below - top))
     return fixed, found
+
+
+def _products(fixed: Tensor, moved: Tensor) -> Tensor:
+    """The inner product at every place of `moved` within `fixed`; a convolution would be planned anew for every size."""
+    (height, width), flat = moved.shape, moved.flatten()
+    rows = [fixed[top : top + height].unfold(1, width, 1) for top in range(len(fixed) - height + 1)]
+    return torch.stack([row.transpose(0, 1).flatten(1) @ flat for row in rows])
 
 
 def _blur(picture: Tensor) -> Tensor:
@@ -74,4 +81,5 @@ def _blur(picture: Tensor) -> Tensor:
 
 def _windows(picture: Tensor) -> Tensor:
     """The mean in the window around each pixel."""
-    return avg_pool2d(picture, WINDOW, stride=1, padding=WINDOW // 2)
+    across = avg_pool2d(picture, (1, WINDOW), stride=1, padding=(0, WINDOW // 2))
+    return avg_pool2d(across, (WINDOW, 1), stride=1, padding=(WINDOW // 2, 0))

@@ -66,7 +66,7 @@ def _register(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _products(fixed: Tensor, moved: Tensor) -> Tensor:
-    """The inner product at every place of `moved` within `fixed`; a convolution would be planned anew for every size."""
+    """The inner product at every place of `moved` in `fixed`; a convolution would be planned anew for every size."""
     (height, width), flat = moved.shape, moved.flatten()
     rows = [fixed[top : top + height].unfold(1, width, 1) for top in range(len(fixed) - height + 1)]
     return torch.stack([row.transpose(0, 1).flatten(1) @ flat for row in rows])

@@ -46,6 +46,8 @@ class NewConfig:
     """The .txt file to write, a formula a line."""
     only: str = "*"
     """Take formulas whose source fits this pattern."""
+    arrays: bool = False
+    """Take formulas with arrays, too; where `only` lets through nothing else, all will have them."""
     count: int = 40000
     letters: float = 0.5
     """Share of a formula's letters that become others, everywhere in it."""
@@ -144,14 +146,15 @@ def renamed(formula: Sequence[str], names: Mapping[str, str]) -> Iterator[str]:
 
 def write_new(config: NewConfig) -> str:
     """Writes the file and says what is in it; DataError where the list has nothing to make formulas of."""
-    known = [tokens for tokens in read_canonical(config.formulas, config.only) if _plain(tokens, config.most)]
+    known = [tokens for tokens in read_canonical(config.formulas, config.only) if _taken(tokens, config)]
     if not known:
-        raise DataError(f"{config.formulas}: no formula without rows whose source fits {config.only!r}")
+        wanted = "formula" if config.arrays else "formula without arrays"
+        raise DataError(f"{config.formulas}: no {wanted} whose source fits {config.only!r}")
     exchange, draw = Exchange(known, config), random.Random(config.seed)
     old = {" ".join(tokens) for tokens in known}
     made: dict[str, None] = {}
     for tokens in canonical(" ".join(exchange.new(draw.choice(known))) for _ in range(4 * config.count)):
-        if (line := " ".join(tokens)) not in old and _plain(tokens, config.most):
+        if (line := " ".join(tokens)) not in old and _taken(tokens, config):
             made[line] = None
         if len(made) == config.count:
             break
@@ -159,8 +162,10 @@ def write_new(config: NewConfig) -> str:
     return f"{config.out}: {len(made)} formulas, made of {len(known)}"
 
 
-def _plain(tokens: Sequence[str], most: int) -> bool:
-    return 0 < len(tokens) <= most and not any(token.startswith("\\begin") for token in tokens)
+def _taken(tokens: Sequence[str], config: NewConfig) -> bool:
+    return 0 < len(tokens) <= config.most and (
+        config.arrays or not any(token.startswith("\\begin") for token in tokens)
+    )
 
 
 def _movable(piece: Sequence[str]) -> bool:

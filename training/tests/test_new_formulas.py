@@ -90,4 +90,14 @@ def test_a_list_without_plain_formulas_is_refused(tmp_path: Path, capsys: pytest
     source = tmp_path / "in.txt"
     source.write_text("\\begin{array}{c} a \\end{array}\n")
     assert main(["--formulas", str(source), "--out", str(tmp_path / "new.txt")]) == 1
-    assert "no formula without rows" in capsys.readouterr().err
+    assert "no formula without arrays" in capsys.readouterr().err
+
+
+def test_arrays_keep_their_columns_and_get_other_letters(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.txt", tmp_path / "new.txt"
+    source.write_text("\\begin{array}{rl} l & r \\\\ c & \\frac{x}{y} \\end{array}\n")
+    assert main(["--formulas", str(source), "--out", str(out), "--arrays", "true", "--count", "20"]) == 0
+    lines = out.read_text().splitlines()
+    assert len(lines) == 20
+    assert all(line.startswith("\\begin{array} { r l } {") and line.count(" & ") == 2 for line in lines)
+    assert len({letter for line in lines for letter in line.split() if letter in "lrcxy"}) == 5

@@ -141,7 +141,7 @@ def renamed(formula: Sequence[str], names: Mapping[str, str]) -> Iterator[str]:
         elif token == "}":
             kept.pop()
         yield token if kept[-1] else names.get(token, token)
-        before = token if token != "}" else before
+        before = token
 
 
 def write_new(config: NewConfig) -> str:

@@ -34,10 +34,10 @@ def test_parts_make_up_the_formula_and_end_at_signs_outside_of_all_groups() -> N
 
 
 def test_letters_change_everywhere_but_in_words_and_lengths() -> None:
-    tokens = canonicalize(r"s _ { s } \mathrm{sin} \hspace{1cm} \frac{c}{m} \operatorname{const} + { \bf s } s")
+    tokens = canonicalize(r"s _ { s } \mathrm{sin} \hspace{1cm} \frac{c}{m} \operatorname{const} { \bf s } \frac{\mu}{s}")
     new = " ".join(renamed(tokens, {"s": "t", "c": "u", "m": "v"}))
     assert new == (
-        r"t _ { t } \mathrm { s i n } \hspace { 1 c m } \frac { u } { v } \operatorname { c o n s t } + { \bf t } t"
+        r"t _ { t } \mathrm { s i n } \hspace { 1 c m } \frac { u } { v } \operatorname { c o n s t } { \bf t } \frac { \mu } { t }"
     )
 
 

@@ -102,7 +102,7 @@ class Reading(BaseModel):
         ge=0,
         le=1,
         description="Probability that the formula is exactly right, spacing aside; of a model that is not calibrated, "
-        "its own probability of the formula, that of its tokens and the end together.",
+        "the product of the probabilities it gave the tokens and the end.",
     )
     tokens: list[Token] = Field(description="The canonical tokens, in order.")
     alternatives: list[Alternative] = Field([], description="Other readings, best first; as many as asked for.")

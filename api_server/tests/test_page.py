@@ -54,7 +54,7 @@ def test_a_picture_that_is_pasted_or_dropped_is_read_and_drawn_beside_it(page, k
     expect(card.locator("textarea")).to_have_value("x_{1}")
     expect(card.get_by_role("img", name="formula.png")).to_be_visible()
     expect(card.locator(".drawn .katex")).to_be_visible()
-    expect(card.locator(".state")).to_have_text("Confidence 90 %")
+    expect(card.locator(".state")).to_have_text("Confidence 54 %")
 
 
 def test_a_reading_that_the_server_has_checked_says_how_much_it_looks_like_the_picture(page):

@@ -208,7 +208,7 @@ def test_the_keyboard_alone_is_enough(page):
     page.keyboard.press("Enter")
     wait_until(page, lambda: choosers)
     choosers[0].set_files([{"name": "a.png", "mimeType": "image/png", "buffer": picture()}])
-    expect(page.locator("#news")).to_have_text("a.png is read, confidence 90 %.")
+    expect(page.locator("#news")).to_have_text("a.png is read, confidence 54 %.")
     page.get_by_role("button", name="Remove a.png").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="choose files")).to_be_focused()

@@ -1,6 +1,5 @@
 """Promises of the new formulas: letters, groups and pieces of others, all in the normal form, none of the list."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -83,7 +82,7 @@ def test_the_command_writes_what_it_says_and_the_same_again(tmp_path: Path, caps
     assert len(set(lines)) == 50
     assert not {" ".join(canonicalize(line)) for line in LINES} & set(lines)
     assert all(line.split() == canonicalize(line) for line in lines)
-    assert Counter(" ".join(lines).split())["\\begin{array}"] == 0
+    assert "\\begin{array}" not in " ".join(lines)
     assert main(flags) == 0
     assert out.read_text().splitlines() == lines
     assert main([*flags, "--seed", "1"]) == 0

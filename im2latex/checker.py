@@ -51,6 +51,9 @@ ROUNDS = 3
 KNOWN = 0.85
 """Mean confidence of its tokens from which a reading is worth variations: noise stays below, what was printed above."""
 
+LEAST = 1e-300
+"""What counts as the confidence of a reading that has less, so that it has a logarithm."""
+
 
 class Checker(Predictor):
     """A Predictor that renders its readings; the `likeness` of each says how much it looks like the picture.
@@ -129,7 +132,7 @@ class _Drawn:
     @property
     def score(self) -> float:
         """What is very like the picture wins by its looks; where nothing is, as in another font, by its probability."""
-        return log(max(self.reading.confidence, 1e-300)) - WEIGHT * log(1 - self.likeness + UNSEEN)
+        return log(max(self.reading.confidence, LEAST)) - WEIGHT * log(1 - self.likeness + UNSEEN)
 
 
 _Known = Sequence[dict[str, _Drawn]]

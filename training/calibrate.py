@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from itertools import compress
+from functools import partial
+from itertools import chain, compress
 from pathlib import Path
 
 from torch import Tensor
@@ -25,6 +26,8 @@ from im2latex.calibration import (
     reliability,
     token_features,
 )
+from im2latex.cores import on_each_core
+from im2latex.decoding.draft import Portion
 from im2latex.errors import ConfigError, FormulaError, ImageError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
@@ -82,12 +85,17 @@ def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
     with progress(None, count) as bar:
         for chunk in chunks_of_like_sizes(range(count), pictures.read):
             labelled = list(_prepare_labelled(bundle, pictures, chunk))
-            for places in predictor.batches([image for _, image in labelled]):
-                read = predictor.decode(stack_sizes([labelled[place][1] for place in places]))
-                for place, (ids, logs) in zip(places, read, strict=True):
-                    _add(outcomes, labelled[place][0], bundle.tokenizer, ids, logs)
+            images = [image for _, image in labelled]
+            batches = list(predictor.batches(images))
+            read = on_each_core(partial(_decode, predictor, images), batches)
+            for place, (ids, logs) in zip(chain(*batches), chain(*read), strict=True):
+                _add(outcomes, labelled[place][0], bundle.tokenizer, ids, logs)
             bar.update(len(chunk))
     return outcomes
+
+
+def _decode(predictor: Predictor, images: Sequence[Tensor], places: Sequence[int]) -> list[Portion]:
+    return predictor.decode(stack_sizes([images[place] for place in places]))
 
 
 def _prepare_labelled(

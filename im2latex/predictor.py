@@ -1,10 +1,10 @@
 """Predictor: pictures in, LaTeX with its confidence out; what the command and the server run."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import torch
 from PIL import Image, ImageDraw
@@ -44,6 +44,7 @@ DRAFTED = 4
 ATTENTION_PIXELS = MAX_BATCH_PIXELS // 4
 """So many are explained together: attention takes tokens times cells, for every head."""
 
+R = TypeVar("R")
 ImageSource = bytes | str | Path | Image.Image
 
 
@@ -84,17 +85,18 @@ class Predictor:
         return [self._prepare(image, place, len(images)) for place, image in enumerate(images)]
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
-        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together.
+        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
+        return self.in_batches(images, lambda sizes: self._read(sizes, beam, alternatives), beam)
+
+    def in_batches(self, images: Sequence[Tensor], read: Callable[[list[Tensor]], list[R]], beam: int = 1) -> list[R]:
+        """What `read` gives of prepared images, in order; it is handed batches, (B, 1, H, W) of each size, as `decode`.
 
         Every core reads batches of its own, on as many cores as `torch.get_num_threads()` says; they share one picture.
         """
-
-        def read(places: list[int]) -> list[Prediction]:
-            return self._read(stack_sizes([images[place] for place in places]), beam, alternatives)
-
         batches = list(self.batches(images, beam))
-        predictions = dict(zip(chain(*batches), chain(*on_each_core(read, batches)), strict=True))
-        return [predictions[place] for place in range(len(images))]
+        found = on_each_core(lambda places: read(stack_sizes([images[place] for place in places])), batches)
+        by_place = dict(zip(chain(*batches), chain(*found), strict=True))
+        return [by_place[place] for place in range(len(images))]
 
     def batches(self, images: Sequence[Tensor], beam: int = 1) -> Iterator[list[int]]:
         """The places of prepared images that `predict_prepared` reads together: enough batches for all cores."""

@@ -10,13 +10,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import partial
-from itertools import chain, compress
+from itertools import compress
 from pathlib import Path
 
 from torch import Tensor
 
-from im2latex.batches import stack_sizes
 from im2latex.bundle import Bundle, load_bundle, save_bundle
 from im2latex.calibration import (
     Calibration,
@@ -26,8 +24,6 @@ from im2latex.calibration import (
     reliability,
     token_features,
 )
-from im2latex.cores import on_each_core
-from im2latex.decoding.draft import Portion
 from im2latex.errors import ConfigError, FormulaError, ImageError
 from im2latex.images import open_image, prepare
 from im2latex.latex import canonicalize
@@ -85,17 +81,11 @@ def read_outcomes(bundle: Bundle, pictures: LabelledPictures) -> Outcomes:
     with progress(None, count) as bar:
         for chunk in chunks_of_like_sizes(range(count), pictures.read):
             labelled = list(_prepare_labelled(bundle, pictures, chunk))
-            images = [image for _, image in labelled]
-            batches = list(predictor.batches(images))
-            read = on_each_core(partial(_decode, predictor, images), batches)
-            for place, (ids, logs) in zip(chain(*batches), chain(*read), strict=True):
-                _add(outcomes, labelled[place][0], bundle.tokenizer, ids, logs)
+            read = predictor.in_batches([image for _, image in labelled], predictor.decode)
+            for (reference, _), (ids, logs) in zip(labelled, read, strict=True):
+                _add(outcomes, reference, bundle.tokenizer, ids, logs)
             bar.update(len(chunk))
     return outcomes
-
-
-def _decode(predictor: Predictor, images: Sequence[Tensor], places: Sequence[int]) -> list[Portion]:
-    return predictor.decode(stack_sizes([images[place] for place in places]))
 
 
 def _prepare_labelled(

@@ -1,5 +1,7 @@
 """Ink and paper: which grey of a picture is which, and where the formula's ink lies, without frames and dust."""
 
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image
 
@@ -48,8 +50,15 @@ def stretch(grey: Image.Image) -> Image.Image:
     if abs(ink - paper) < FAINTEST_CONTRAST:
         seen = abs(ink - paper)
         raise ImageError(f"the picture is blank: {seen} grey levels between ink and paper, wanted {FAINTEST_CONTRAST}")
+    return grey.point(_levels(ink, paper))
+
+
+@lru_cache
+def _levels(ink: int, paper: int) -> list[int]:
+    """What every grey becomes where these two become 255 and 0."""
     levels = (np.arange(256) - paper) * (255 / (ink - paper))
-    return grey.point(np.clip(levels.round(), 0, 255).astype(int).tolist())
+    found: list[int] = np.clip(levels.round(), 0, 255).astype(int).tolist()
+    return found
 
 
 def clean(ink: Image.Image) -> tuple[Image.Image, Box]:
@@ -80,10 +89,11 @@ def _without_frame(ink: Image.Image, box: Box) -> Image.Image:
 
 def _without_dust(ink: Image.Image, mask: Image.Image) -> tuple[Image.Image, Image.Image]:
     for axis in (0, 1):  # columns, then rows
-        runs = _runs(np.asarray(mask.getprojection()[axis]))
-        boxes = [(start, 0, end, ink.height) if axis == 0 else (0, start, ink.width, end) for start, end in runs]
-        if len(runs) == 1:
+        lines = bytes(mask.getprojection()[axis])
+        if bytes(FAR) not in lines.strip(b"\0"):
             continue
+        runs = _runs(lines)
+        boxes = [(start, 0, end, ink.height) if axis == 0 else (0, start, ink.width, end) for start, end in runs]
         kept = [box for box in boxes if sum(ink.crop(box).histogram()[INK_LEVEL:]) >= DUST]
         if kept and len(kept) < len(boxes):
             cleaned = Image.new("L", ink.size)
@@ -93,9 +103,9 @@ def _without_dust(ink: Image.Image, mask: Image.Image) -> tuple[Image.Image, Ima
     return ink, mask
 
 
-def _runs(has_ink: "np.ndarray[tuple[int], np.dtype[np.uint8]]") -> list[tuple[int, int]]:
-    """Start and end of what has no FAR lines of paper within it."""
-    places = np.flatnonzero(has_ink)
+def _runs(lines: bytes) -> list[tuple[int, int]]:
+    """Start and end of what has no FAR lines of paper, which are 0, within it."""
+    places = np.flatnonzero(np.frombuffer(lines, dtype=np.uint8))
     gaps = np.flatnonzero(np.diff(places) > FAR)
     starts, ends = places[[0, *(gaps + 1)]], places[[*gaps, -1]] + 1
     return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True)]

@@ -24,6 +24,7 @@ LARGEST_AREA = 2**19
 
 FAINT = 38
 """Ink of 255 that strokes are not measured by: JPEG of quality 30 leaves as much beside them, which is no contour."""
+WITHOUT_FAINT = [0] * FAINT + list(range(FAINT, 256))
 
 OFFICIAL_STROKE_PX = 1.24
 """What `print_size` divides by, so that the median of the 800 official pictures before they are halved is 2.0.
@@ -57,7 +58,7 @@ def stroke_size(ink: Image.Image) -> float:
     Small bold print and large light print have strokes of one width; but halving takes more from the second, whose
     strokes fill their pixels. The second width doubles the pictures told apart (misses: 15 of 2,398 instead of 31).
     """
-    ink = ink.point([0] * FAINT + list(range(FAINT, 256)))
+    ink = ink.point(WITHOUT_FAINT)
     width = stroke_width(ink)
     return width * width / max(stroke_width(ink.reduce(2)), 1e-6) / OFFICIAL_STROKE_PX
 

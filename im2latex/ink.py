@@ -1,6 +1,8 @@
 """Ink and paper: which grey of a picture is which, and where the formula's ink lies, without frames and dust."""
 
+from bisect import bisect_left
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 from PIL import Image
@@ -27,11 +29,9 @@ Box = tuple[int, int, int, int]
 
 def ink_and_paper(grey: Image.Image) -> tuple[int, int]:
     """Their grey levels: paper is the median, ink the grey farthest from it, dust left aside."""
-    counts = np.cumsum(grey.histogram())  # pixels as dark as the level or darker
-    dust = min(DUST, int(counts[-1]))
-    darkest, paper, lightest = (
-        int(np.searchsorted(counts, rank)) for rank in (dust, counts[-1] / 2, counts[-1] - dust + 1)
-    )
+    counts = list(accumulate(grey.histogram()))  # pixels as dark as the level or darker
+    dust = min(DUST, counts[-1])
+    darkest, paper, lightest = (bisect_left(counts, rank) for rank in (dust, counts[-1] / 2, counts[-1] - dust + 1))
     return darkest if paper - darkest >= lightest - paper else lightest, paper
 
 

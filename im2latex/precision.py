@@ -9,7 +9,7 @@ SIDE, TRIES = 512, 10
 
 
 def fast_precision() -> str:
-    """`bf16-mixed` on a GPU or CPU that multiplies bfloat16 sooner than float32, else `32-true`."""
+    """`bf16-mixed` on a GPU that has bfloat16, or a CPU that multiplies it sooner than float32; else `32-true`."""
     fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else multiplies_bf16() and gains_by_bf16()
     return "bf16-mixed" if fast else "32-true"
 

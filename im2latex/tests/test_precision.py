@@ -18,5 +18,5 @@ def test_bfloat16_is_taken_where_the_processor_has_it_and_gains_by_it(monkeypatc
     assert precision.fast_precision() == taken
 
 
-def test_what_is_measured_is_the_time_of_a_product():
-    assert 0 < precision._seconds(torch.float32) < 1
+def test_a_product_takes_some_time():
+    assert precision._seconds(torch.float32) > 0

@@ -71,14 +71,19 @@ def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, f
 
 
 def read_sources(predictor: Predictor, sources: Sequence[bytes | Image.Image], beam: int) -> list[Reading]:
-    """Read pictures together; if one of them is bad, one by one, so that the others are still read."""
-    try:
-        found = predictor.predict_batch(sources, beam)
-    except ImageError as error:
-        if len(sources) == 1:
-            return [Reading(error=" ".join(str(error).split()))]
-        return [reading for source in sources for reading in read_sources(predictor, [source], beam)]
-    return [Reading(one.tokens, " ".join(one.latex.split()), one.confidence) for one in found]
+    """Read pictures together, but those that are bad, which cost only themselves."""
+    images, readings = {}, {}
+    for place, source in enumerate(sources):
+        try:
+            images[place] = predictor.prepare([source])[0]
+        except ImageError as error:
+            readings[place] = Reading(error=" ".join(str(error).split()))
+    found = predictor.predict_prepared(list(images.values()), beam)
+    readings |= {
+        place: Reading(one.tokens, " ".join(one.latex.split()), one.confidence)
+        for place, one in zip(images, found, strict=True)
+    }
+    return [readings[place] for place in range(len(sources))]
 
 
 def name_run(bundle: str | None, pictures: LabelledPictures, how: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from im2latex.predictor import Predictor
 from im2latex.shipped import find_model
 from im2latex.tests.packed_sets import make_packed_set
 from training import reading
@@ -51,6 +52,13 @@ def test_every_formula_has_a_row_in_the_table(files):
     assert {row["compiles"] for row in rows} == {""}
     assert rows[0]["latex"] == "x^{2}"
     assert "blank" in rows[2]["error"]
+
+
+def test_what_stands_beside_a_bad_picture_is_read_together(files, monkeypatch):
+    read, together = Predictor.predict_prepared, []
+    monkeypatch.setattr(Predictor, "predict_prepared", lambda *parts: together.append(len(parts[1])) or read(*parts))
+    assert run(files)["unreadable_pictures"] == 1
+    assert together == [1, 2]  # the first to warm up
 
 
 @pytest.mark.needs_latex

@@ -1,22 +1,21 @@
-"""The bytes of a picture -> the tensor a model sees, with the limits a server needs before anything is decoded."""
+"""The bytes of a picture -> what a model sees of it, with the limits a server needs before anything is decoded."""
 
 import io
 from contextlib import suppress
 
 from PIL import Image
-from torch import Tensor
 
 from api_server.settings import Settings
 from im2latex.errors import ImageError
-from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, Placement, open_image, prepare_placed
+from im2latex.images import BROKEN_FILE, FORMATS, ImageSpec, Prepared, open_image, prepare_scales
 
 
-def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> tuple[Tensor, Placement]:
-    """Make (1, H, W) of a picture file, and say where it lies on the picture.
+def prepare_picture(data: bytes, spec: ImageSpec, settings: Settings) -> list[Prepared]:
+    """Make of a picture file what the model sees, in each scale that its print may be of.
 
     Raises ImageError for what is no picture, too large, damaged or blank.
     """
-    return prepare_placed(open_picture(data, spec, settings), spec)
+    return prepare_scales(open_picture(data, spec, settings), spec)
 
 
 def open_picture(data: bytes, spec: ImageSpec, settings: Settings) -> Image.Image:

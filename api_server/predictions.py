@@ -9,8 +9,9 @@ from api_server.problems import Problem
 from api_server.schemas import Alternative, Attention, Options, Reading, Token
 from im2latex.explanation import Attention as Looked
 from im2latex.explanation import Map
-from im2latex.images import ImageSpec, Placement
+from im2latex.images import ImageSpec, Prepared
 from im2latex.latex.mathml import to_format
+from im2latex.second_look import Scales
 
 
 class OtherReading(Protocol):
@@ -63,13 +64,13 @@ class ReadsFormulas(Protocol):
     @property
     def bundle(self) -> HasSpec: ...
     def warm_up(self) -> None: ...
-    def predict_prepared(
-        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0
-    ) -> Sequence[FormulaRead]: ...
+    def predict_scales(
+        self, pictures: Sequence[Scales], beam: int = 1, alternatives: int = 0
+    ) -> Sequence[tuple[Prepared, FormulaRead]]: ...
     @property
     def can_explain(self) -> bool: ...
     def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> Sequence[Map]: ...
-    def stream_prepared(self, image: Tensor) -> Generator[TokenRead, None, FormulaRead]: ...
+    def stream_scales(self, scales: Scales) -> Generator[TokenRead, None, tuple[Prepared, FormulaRead]]: ...
 
 
 def check_attention(predictor: ReadsFormulas, options: Options) -> None:
@@ -79,9 +80,10 @@ def check_attention(predictor: ReadsFormulas, options: Options) -> None:
         raise Problem(422, "no_attention", detail)
 
 
-def to_attention(maps: Map, image: Tensor, placement: Placement) -> Attention:
+def to_attention(maps: Map, prepared: Prepared) -> Attention:
     """A box for each token, in pixels of the picture."""
-    boxes = [[round(edge, 1) for edge in box] for box in Looked(maps, image, placement).boxes()]
+    placement = prepared.placement
+    boxes = [[round(edge, 1) for edge in box] for box in Looked(maps, prepared.image, placement).boxes()]
     return Attention(width=placement.width, height=placement.height, boxes=boxes)
 
 

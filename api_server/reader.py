@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-from torch import Tensor
-
 from api_server.batching import Batcher, Work
 from api_server.fetch import fetch_image
 from api_server.machine import model_threads, prepare_thread, usable_cores
@@ -20,9 +18,11 @@ from api_server.problems import Problem, busy, unreadable
 from api_server.schemas import BatchReading, Options, ProblemDetails, Reading, UrlRequest
 from api_server.settings import Settings
 from api_server.uploads import Body, decode_picture, parse_batch, parse_upload
+from im2latex.batches import MAX_BATCH_PIXELS
 from im2latex.errors import ImageError
 from im2latex.explanation import Map
-from im2latex.predictor import MAX_BATCH_PIXELS
+from im2latex.images import Prepared
+from im2latex.second_look import Scales
 
 MOST_TOGETHER = 32
 """Prepared pictures run together up to so many, and up to the library's MAX_BATCH_PIXELS: more are read no faster, but
@@ -104,26 +104,27 @@ class Reader:
     async def read(self, data: bytes, options: Options) -> Reading:
         """Read the bytes of a picture that has its place; raises ImageError when it cannot be read."""
         check_attention(self.predictor, options)
-        image, placement = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
+        scales = await self.in_pool(prepare_picture, data, self.predictor.bundle.spec, self.settings)
         alternatives = min(options.alternatives, options.beam - 1)
         kind = (options.beam, alternatives, options.attention)
         run = partial(self.predict, options.beam, alternatives, options.attention)
-        share = max(1.0, image.numel() * MOST_TOGETHER / MAX_BATCH_PIXELS) / self.most_together
-        work = Work(kind, run, image, share)
-        (found, maps), seconds = await self.batcher.answer(work)
+        share = max(1.0, scales[0].image.numel() * MOST_TOGETHER / MAX_BATCH_PIXELS) / self.most_together
+        work = Work(kind, run, scales, share)
+        (prepared, found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))
-        attention = None if maps is None else await self.in_pool(to_attention, maps, image, placement)
+        attention = None if maps is None else await self.in_pool(to_attention, maps, prepared)
         return await self.in_pool(to_reading, found, options, self.predictor.name, seconds, attention)
 
     def predict(
-        self, beam: int, alternatives: int, attention: bool, images: list[Tensor]
-    ) -> Sequence[tuple[FormulaRead, Map | None]]:
+        self, beam: int, alternatives: int, attention: bool, pictures: list[Scales]
+    ) -> Sequence[tuple[Prepared, FormulaRead, Map | None]]:
         """Read prepared pictures, on the model's thread; with maps of attention if they are wanted."""
-        found = self.predictor.predict_prepared(images, beam, alternatives)
+        found = self.predictor.predict_scales(pictures, beam, alternatives)
         if not attention:
-            return [(reading, None) for reading in found]
-        maps = self.predictor.attend(images, [reading.tokens for reading in found])
-        return list(zip(found, maps, strict=True))
+            return [(prepared, reading, None) for prepared, reading in found]
+        images, formulas = zip(*((prepared.image, reading.tokens) for prepared, reading in found), strict=True)
+        maps = self.predictor.attend(images, formulas)
+        return [(*read, looked) for read, looked in zip(found, maps, strict=True)]
 
     async def in_pool(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on one of the threads that prepare pictures."""

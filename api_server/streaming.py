@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from functools import partial
 
 from pydantic import BaseModel
-from torch import Tensor
 
 from api_server.batching import Work
 from api_server.pictures import prepare_picture
@@ -17,6 +16,8 @@ from api_server.reader import Reader
 from api_server.schemas import Reading, Token
 from api_server.uploads import Body, parse_upload
 from im2latex.explanation import Map
+from im2latex.images import Prepared
+from im2latex.second_look import Scales
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -29,25 +30,23 @@ async def stream_reading(reader: Reader, body: Body) -> AsyncGenerator[Token | R
         if options.beam > 1 or options.alternatives:
             raise Problem(422, "invalid_request", "A stream is read token by token: leave out beam and alternatives.")
         check_attention(reader.predictor, options)
-        image, placement = await reader.in_pool(
-            prepare_picture, data, reader.predictor.bundle.spec, reader.settings
-        )
+        scales = await reader.in_pool(prepare_picture, data, reader.predictor.bundle.spec, reader.settings)
 
         def tell(token: TokenRead) -> None:
             loop.call_soon_threadsafe(tokens.put_nowait, token)
 
         run = partial(read_aloud, reader.predictor, options.attention, has_left, tell)
-        answer = asyncio.ensure_future(reader.batcher.answer(Work(object(), run, image)))
+        answer = asyncio.ensure_future(reader.batcher.answer(Work(object(), run, scales)))
         answer.add_done_callback(lambda _: tokens.put_nowait(None))
         try:
             while (token := await tokens.get()) is not None:
                 yield Token(token=token.token, confidence=token.confidence)
-            (found, maps), seconds = answer.result()
+            (prepared, found, maps), seconds = answer.result()
         finally:
             has_left.set()
             answer.cancel()
         reader.metrics.tokens.inc(len(found.token_confidences))
-        attention = None if maps is None else await reader.in_pool(to_attention, maps, image, placement)
+        attention = None if maps is None else await reader.in_pool(to_attention, maps, prepared)
         yield await reader.in_pool(to_reading, found, options, reader.predictor.name, seconds, attention)
 
 
@@ -56,17 +55,17 @@ def read_aloud(
     attention: bool,
     has_left: threading.Event,
     tell: Callable[[TokenRead], None],
-    items: list[Tensor],
-) -> list[tuple[FormulaRead, Map | None] | None]:
+    items: list[Scales],
+) -> list[tuple[Prepared, FormulaRead, Map | None] | None]:
     """Read one picture on the model's thread, telling each token; stops when nobody listens any more."""
-    (image,) = items
-    tokens = predictor.stream_prepared(image)
+    (scales,) = items
+    tokens = predictor.stream_scales(scales)
     while not has_left.is_set():
         try:
             tell(next(tokens))
         except StopIteration as end:
-            found: FormulaRead = end.value
-            return [(found, predictor.attend(items, [found.tokens])[0] if attention else None)]
+            prepared, found = end.value
+            return [(prepared, found, predictor.attend([prepared.image], [found.tokens])[0] if attention else None)]
     return [None]
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
 from im2latex.ink import Box, clean, ink_box, ink_contrast, stretch
-from im2latex.scale import shrink_factor
+from im2latex.scale import shrink_factors
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 BROKEN_FILE = (
@@ -27,6 +27,9 @@ CELL = 16
 
 PALE = 48
 """Grey levels between ink and paper below which a channel with twice as many is taken instead of the luminance."""
+
+MOST_SCALES = 3
+"""A picture whose print may be of several sizes is prepared in so many scales at most."""
 
 
 @dataclass(frozen=True)
@@ -98,37 +101,55 @@ def size_in_cells(data: bytes) -> tuple[int, int]:
         return 0, 0
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What a model sees of a picture, and where that lies on it."""
+
+    image: torch.Tensor
+    """(1, H, W) float32, ink 1 and paper 0, in the official look's scale."""
+    placement: Placement
+
+
 def prepare(image: Image.Image, spec: ImageSpec, shrink: float | None = None) -> torch.Tensor:
     """Turn a picture of any mode into (1, H, W) float32, ink 1 and paper 0, in the official look's scale.
 
     `shrink`: what print of this size is multiplied by; None: what `print_factor` says. Raises ImageError when the
     picture shows nothing.
     """
-    return prepare_placed(image, spec, shrink)[0]
-
-
-def prepare_placed(
-    image: Image.Image, spec: ImageSpec, shrink: float | None = None
-) -> tuple[torch.Tensor, Placement]:
-    """What `prepare` gives, and where it lies on the picture."""
+    if shrink is None:
+        return prepare_scales(image, spec, most=1)[0].image
     ink, box = clean(to_ink(image))
-    by_print = shrink_factor(ink.crop(box), spec.min_factor) if shrink is None else shrink
-    factor = min(by_print, fitting_factor(box, spec))
+    return _scale(ink, box, min(shrink, fitting_factor(box, spec)), spec).image
+
+
+def prepare_scales(image: Image.Image, spec: ImageSpec, most: int = MOST_SCALES) -> list[Prepared]:
+    """What `prepare` makes of a picture and, where the size of its print is in doubt, of it in other scales.
+
+    At most so many, the likeliest first. Raises ImageError when the picture shows nothing.
+    """
+    ink, box = clean(to_ink(image))
+    largest = fitting_factor(box, spec)
+    factors = [min(factor, largest) for factor in shrink_factors(ink.crop(box), spec.min_factor)]
+    return [_scale(ink, box, factor, spec) for factor in list(dict.fromkeys(factors))[:most]]
+
+
+def _scale(whole: Image.Image, box: Box, factor: float, spec: ImageSpec) -> Prepared:
+    """The ink of a picture in a scale, which is 1 at most."""
+    ink = whole
     if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
         size = (max(1, int(ink.width * factor)), max(1, int(ink.height * factor)))
         ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
         box = ink_box(ink)
     left, top, right, bottom = box
     left, top, right, bottom = left - spec.margin, top - spec.margin, right + spec.margin, bottom + spec.margin
-    placement = Placement(
-        left, top, image.width / ink.width, image.height / ink.height, image.width, image.height
-    )
-    return pad_to_multiple(ink.crop((left, top, right, bottom)), spec.multiple), placement
+    across, down = whole.width / ink.width, whole.height / ink.height
+    placement = Placement(left, top, across, down, whole.width, whole.height)
+    return Prepared(pad_to_multiple(ink.crop((left, top, right, bottom)), spec.multiple), placement)
 
 
 def print_factor(ink: Image.Image, spec: ImageSpec) -> float:
     """What brings the print of a picture, as `to_ink` gives it, to the official look's scale; at most 1."""
-    return shrink_factor(ink.crop(ink_box(ink)), spec.min_factor)
+    return shrink_factors(ink.crop(ink_box(ink)), spec.min_factor)[0]
 
 
 def to_grey(image: Image.Image) -> Image.Image:

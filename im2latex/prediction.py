@@ -29,6 +29,8 @@ class Prediction:
     """
     token_confidences: list[float]
     """The probability of each token, given those before it: calibrated if the bundle is, otherwise the model's own."""
+    mean_log_prob: float = 0.0
+    """Mean natural logarithm of the model's own probability of a token, the end among them: 0 is sure."""
     alternatives: list["Prediction"] = field(default_factory=list)
     """Other readings that the beam found, best first; as many as were asked for, or fewer."""
     likeness: float | None = None

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
+from math import inf
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Self, TypeVar
 
 import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from im2latex.batches import batches_of_like_sizes, batches_of_one_size, stack_sizes
+from im2latex.batches import MAX_BATCH_PIXELS, batches_of_one_size, share_out, stack_sizes
 from im2latex.bundle import Bundle, load_bundle
 from im2latex.calibration import Uncalibrated
 from im2latex.cores import on_each_core, one_thread, running
@@ -18,22 +21,14 @@ from im2latex.decoding.draft import CHUNK, FIRST, Draft, Portion, join, read_by_
 from im2latex.decoding.repetition import leave_circles, written
 from im2latex.errors import BundleError, ImageError
 from im2latex.explanation import Attention, Explanation, Map
-from im2latex.images import open_image, prepare, prepare_placed
+from im2latex.images import open_image, prepare_scales
 from im2latex.latex.output import to_latex, without_lone_array
 from im2latex.prediction import Prediction, ReadToken
+from im2latex.second_look import Read, Scales, look_again
 from im2latex.shipped import find_model
 from im2latex.tokenizer import EOS, PAD, UNK
 
 __all__ = ["ImageSource", "Prediction", "Predictor", "ReadToken"]
-
-MAX_BATCH_PIXELS = 2**20
-"""Prepared pictures run together up to this many pixels: some 80 of the median size ..."""
-
-MAX_PIXELS = 2**23
-"""... but all cores, each of which reads a batch of its own, have no more in hand than this ..."""
-
-BEAM_COST = 4
-"""... and with a beam so many times fewer for each hypothesis: all are copied at every token, up to the longest."""
 
 NO_FORMULA = -1e8
 """A hypothesis less probable than this only fills a beam that is wider than there are formulas."""
@@ -78,11 +73,16 @@ class Predictor:
 
         Raises ImageError for the first picture that cannot be read, naming its place when there are several.
         """
-        return self.predict_prepared(self.prepare(images), beam, alternatives)
+        return [prediction for _, prediction in self.predict_scales(self.prepare(images), beam, alternatives)]
 
-    def prepare(self, images: Sequence[ImageSource]) -> list[Tensor]:
-        """What the model sees of each picture, (1, H, W); ImageError as `predict_batch` raises it."""
+    def prepare(self, images: Sequence[ImageSource]) -> list[Scales]:
+        """What the model sees of each picture; ImageError as `predict_batch` raises it."""
         return [self._prepare(image, place, len(images)) for place, image in enumerate(images)]
+
+    def predict_scales(self, pictures: Sequence[Scales], beam: int = 1, alternatives: int = 0) -> list[Read]:
+        """Read what `prepare` made, each in its likeliest scale, and one that leaves doubts in its others, too."""
+        predict = partial(self.predict_prepared, beam=beam, alternatives=alternatives)
+        return look_again(pictures, predict([scales[0].image for scales in pictures]), predict)
 
     def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
         """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
@@ -100,11 +100,7 @@ class Predictor:
 
     def batches(self, images: Sequence[Tensor], beam: int = 1) -> Iterator[list[int]]:
         """The places of prepared images that `predict_prepared` reads together: enough batches for all cores."""
-        batches = batches_of_like_sizes if self._mixes_sizes else batches_of_one_size
-        cores = torch.get_num_threads()
-        share = -(-sum(image.numel() for image in images) // cores)
-        most = min(MAX_BATCH_PIXELS, MAX_PIXELS // cores)
-        return batches(images, min(share, most if beam <= 1 else most // (BEAM_COST * beam)))
+        return share_out(images, torch.get_num_threads(), beam, self._mixes_sizes)
 
     def decode(self, sizes: list[Tensor], beam: int = 1) -> list[Portion]:
         """Token ids and log-probabilities, with EOS and PAD, of images that run together: (B, 1, H, W) of each size."""
@@ -124,9 +120,9 @@ class Predictor:
     def explain(self, image: ImageSource, beam: int = 1) -> Explanation:
         """Read a picture and say where the model looked for each token; BundleError where `can_explain` is false."""
         upright = open_image(image, self.bundle.spec.max_pixels)
-        prepared, placement = prepare_placed(upright, self.bundle.spec)
-        prediction = self.predict_prepared([prepared], beam)[0]
-        attention = Attention(self.attend([prepared], [prediction.tokens])[0], prepared, placement)
+        ((prepared, prediction),) = self.predict_scales([prepare_scales(upright, self.bundle.spec)], beam)
+        maps = self.attend([prepared.image], [prediction.tokens])[0]
+        attention = Attention(maps, prepared.image, prepared.placement)
         return Explanation(upright, prediction, attention, attention.boxes())
 
     def attend(self, images: Sequence[Tensor], formulas: Sequence[str]) -> list[Map]:
@@ -161,19 +157,21 @@ class Predictor:
     def stream(self, image: ImageSource) -> Generator[ReadToken, None, Prediction]:
         """Read one picture greedily: yield each token as soon as it is read, and return what `predict(image)` does.
 
-        It differs from the tokens where those went round in circles.
+        It differs from the tokens where those went round in circles, or another scale reads better.
         """
-        return self.stream_prepared(self._prepare(image, 0, 1))
+        return (yield from self.stream_scales(self._prepare(image, 0, 1)))[1]
 
-    def stream_prepared(self, image: Tensor) -> Generator[ReadToken, None, Prediction]:
-        """As `stream`, of what `im2latex.images.prepare` made, (1, H, W)."""
+    def stream_scales(self, scales: Scales) -> Generator[ReadToken, None, Read]:
+        """As `stream`, of what `prepare` made."""
         portions: list[Portion] = []
+        image = scales[0].image
         for ids, logs in self._portions(image.unsqueeze(0), FIRST):
             portions.append((ids, logs))
             for token_id, log_prob in zip(ids, logs, strict=True):
                 if token_id > UNK:
                     yield ReadToken(self.bundle.tokenizer.vocab[token_id], self.confidence.of_token(log_prob))
-        return self._to_prediction(*leave_circles(self.bundle.decoder, image, join(portions)))
+        found = self._to_prediction(*leave_circles(self.bundle.decoder, image, join(portions)))
+        return look_again([scales], [found], partial(Predictor.predict_prepared, self))[0]
 
     def _portions(self, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids and log-probabilities of an image (1, 1, H, W), greedily, as soon as some are known."""
@@ -191,9 +189,9 @@ class Predictor:
         ImageDraw.Draw(image).text((8, 8), "x + 1", fill=0)
         self.explain(image) if self.can_explain else self.predict(image)
 
-    def _prepare(self, source: ImageSource, place: int, count: int) -> Tensor:
+    def _prepare(self, source: ImageSource, place: int, count: int) -> Scales:
         try:
-            return prepare(open_image(source, self.bundle.spec.max_pixels), self.bundle.spec)
+            return prepare_scales(open_image(source, self.bundle.spec.max_pixels), self.bundle.spec)
         except ImageError as error:
             if count == 1:
                 raise
@@ -242,4 +240,5 @@ class Predictor:
                 for token_id, log_prob in zip(token_ids[:end], log_probs, strict=False)
                 if token_id > UNK
             ],
+            mean_log_prob=fmean(chosen) if chosen else -inf,
         )

@@ -72,16 +72,16 @@ def read_pictures(predictor: Predictor, pictures: LabelledPictures, beam: int, f
 
 def read_sources(predictor: Predictor, sources: Sequence[bytes | Image.Image], beam: int) -> list[Reading]:
     """Read pictures together, but those that are bad, which cost only themselves."""
-    images, readings = {}, {}
+    pictures, readings = {}, {}
     for place, source in enumerate(sources):
         try:
-            images[place] = predictor.prepare([source])[0]
+            pictures[place] = predictor.prepare([source])[0]
         except ImageError as error:
             readings[place] = Reading(error=" ".join(str(error).split()))
-    found = predictor.predict_prepared(list(images.values()), beam)
+    found = predictor.predict_scales(list(pictures.values()), beam)
     readings |= {
         place: Reading(one.tokens, " ".join(one.latex.split()), one.confidence)
-        for place, one in zip(images, found, strict=True)
+        for place, (_, one) in zip(pictures, found, strict=True)
     }
     return [readings[place] for place in range(len(sources))]
 

@@ -15,7 +15,8 @@ from api_server.app import create_app
 from api_server.schemas import Token
 from api_server.settings import Settings
 from im2latex.explanation import Map
-from im2latex.images import ImageSpec
+from im2latex.images import ImageSpec, Prepared
+from im2latex.second_look import Scales
 
 
 @dataclass
@@ -58,17 +59,17 @@ class FakePredictor:
     def warm_up(self) -> None:
         self.is_warm = True
 
-    def predict_prepared(
-        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0
-    ) -> list[FakePrediction]:
-        self.batches.append([(image.shape[1], image.shape[2]) for image in images])
+    def predict_scales(
+        self, pictures: Sequence[Scales], beam: int = 1, alternatives: int = 0
+    ) -> list[tuple[Prepared, FakePrediction]]:
+        self.batches.append([(scales[0].image.shape[1], scales[0].image.shape[2]) for scales in pictures])
         self.beams.append(beam)
         self.has_begun.set()
         assert self.go_on.wait(60)
         if self.failure is not None:
             raise self.failure
         others = [FakePrediction(f"x_{{{place}}}", confidence=0.5 / place) for place in range(2, 2 + alternatives)]
-        return [FakePrediction(alternatives=others) for _ in images]
+        return [(scales[0], FakePrediction(alternatives=others)) for scales in pictures]
 
     can_explain = True
 
@@ -81,7 +82,7 @@ class FakePredictor:
             maps.append(one)
         return maps
 
-    def stream_prepared(self, image: Tensor) -> Generator[Token, None, FakePrediction]:
+    def stream_scales(self, scales: Scales) -> Generator[Token, None, tuple[Prepared, FakePrediction]]:
         if self.failure is not None:
             raise self.failure
         found = FakePrediction()
@@ -90,7 +91,7 @@ class FakePredictor:
             yield Token(token=token, confidence=confidence)
             self.has_begun.set()
             assert self.go_on.wait(60)
-        return found
+        return scales[0], found
 
 
 def picture(kind: str = "PNG", mode: str = "L", size: tuple[int, int] = (60, 30)) -> bytes:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import replace
 
 import pytest
 
@@ -94,13 +95,36 @@ def test_formats_may_be_joined_by_commas(monkeypatch, send):
 
 def test_a_formula_without_mathml_has_null_there():
     class Odd(FakePredictor):
-        def predict_prepared(self, images, beam=1, alternatives=0):
-            (found,) = super().predict_prepared(images, beam)
+        def predict_scales(self, pictures, beam=1, alternatives=0):
+            ((prepared, found),) = super().predict_scales(pictures, beam)
             found.latex = r"\left( x"
-            return [found]
+            return [(prepared, found)]
 
     with serving(predictor=Odd()) as client:
         assert as_form(client, None, formats="mathml").json()["formats"] == {"mathml": None}
+
+
+def test_attention_is_told_of_the_scale_that_was_read():
+    looked_at = []
+
+    class InAnotherScale(FakePredictor):
+        def predict_scales(self, pictures, beam=1, alternatives=0):
+            ((scale, found),) = super().predict_scales(pictures, beam)
+            placement = replace(scale.placement, across=2 * scale.placement.across)
+            self.taken = replace(scale, image=scale.image[:, :, :32], placement=placement)
+            return [(self.taken, found)]
+
+        def attend(self, images, formulas):
+            looked_at.extend(images)
+            return super().attend(images, formulas)
+
+    with serving() as client:
+        usual = as_form(client, None, attention=True).json()["attention"]["boxes"]
+    predictor = InAnotherScale()
+    with serving(predictor=predictor) as client:
+        boxes = as_form(client, None, attention=True).json()["attention"]["boxes"]
+    assert looked_at == [predictor.taken.image]
+    assert boxes != usual
 
 
 @WAYS

@@ -8,15 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
-from torch import Tensor
-
 from im2latex.bulk.attempts import Attempts
 from im2latex.bulk.device import OnDevice
 from im2latex.bulk.rows import Failure, Found, Picture, Row, Settings
 from im2latex.errors import ImageError
-from im2latex.images import ImageSpec, open_image, prepare, size_in_cells
+from im2latex.images import ImageSpec, open_image, prepare_scales, size_in_cells
 from im2latex.latex.mathml import to_format
 from im2latex.predictor import Prediction, Predictor
+from im2latex.second_look import Scales
 
 CHUNK_BYTES = 2**26
 """Pictures held in memory at a time, in bytes of their files: the larger they are, the fewer."""
@@ -28,7 +27,7 @@ class Batch:
 
     places: list[int]
     pictures: list[Picture]
-    tensors: dict[int, Tensor] = field(default_factory=dict)
+    prepared: dict[int, Scales] = field(default_factory=dict)
     """Prepared pictures by their places in the batch."""
     errors: dict[int, str] = field(default_factory=dict)
     """Why the others cannot be read."""
@@ -110,7 +109,7 @@ def prepare_ahead(prepare_one: Callable[[list[int]], Batch], batches: Iterable[l
 def prepare_batch(
     predictor: Predictor, chunk: Sequence[Picture], first: int, attempts: Attempts, places: list[int]
 ) -> Batch:
-    """Make tensors of pictures, with a note in case the process dies; a picture that killed too many is not touched."""
+    """Prepare pictures, with a note in case the process dies; a picture that killed too many is not touched."""
     started = time.perf_counter()
     batch = Batch(places, [chunk[place - first] for place in places])
     with attempts.at(places) as is_safe:
@@ -121,7 +120,7 @@ def prepare_batch(
             return batch
         for place, picture in enumerate(batch.pictures):
             try:
-                batch.tensors[place] = prepare_picture(picture, predictor.bundle.spec)
+                batch.prepared[place] = prepare_picture(picture, predictor.bundle.spec)
             except ImageError as problem:
                 batch.errors[place] = str(problem)
     batch.seconds = time.perf_counter() - started
@@ -131,9 +130,9 @@ def prepare_batch(
 def read_batch(predictor: Predictor, batch: Batch, settings: Settings) -> list[Found]:
     """Read pictures together; one that cannot be read costs only itself."""
     started = time.perf_counter()
-    predictions = predict(predictor, list(batch.tensors.values()), settings.beam)
+    predictions = predict(predictor, list(batch.prepared.values()), settings.beam)
     seconds = (batch.seconds + time.perf_counter() - started) / len(batch.pictures)
-    found: dict[int, Prediction | str] = {**batch.errors, **dict(zip(batch.tensors, predictions, strict=True))}
+    found: dict[int, Prediction | str] = {**batch.errors, **dict(zip(batch.prepared, predictions, strict=True))}
     return [
         Failure(picture.file, _hash(picture.data), what)
         if isinstance(what := found[place], str)
@@ -142,21 +141,21 @@ def read_batch(predictor: Predictor, batch: Batch, settings: Settings) -> list[F
     ]
 
 
-def predict(predictor: Predictor, tensors: Sequence[Tensor], beam: int) -> Sequence[Prediction | str]:
+def predict(predictor: Predictor, pictures: Sequence[Scales], beam: int) -> Sequence[Prediction | str]:
     """Predictions of prepared pictures; for one at which the model itself fails, its last words."""
     try:
-        return predictor.predict_prepared(tensors, beam)
+        return [prediction for _, prediction in predictor.predict_scales(pictures, beam)]
     except RuntimeError as error:
-        if len(tensors) > 1:
-            return [answer for tensor in tensors for answer in predict(predictor, [tensor], beam)]
+        if len(pictures) > 1:
+            return [answer for scales in pictures for answer in predict(predictor, [scales], beam)]
         return [f"the model failed at it: {str(error).strip().splitlines()[-1]}"]
 
 
-def prepare_picture(picture: Picture, spec: ImageSpec) -> Tensor:
-    """The tensor of a picture; raises ImageError."""
+def prepare_picture(picture: Picture, spec: ImageSpec) -> Scales:
+    """What the model sees of a picture; raises ImageError."""
     if picture.error:
         raise ImageError(picture.error)
-    return prepare(open_image(picture.data, spec.max_pixels), spec)
+    return prepare_scales(open_image(picture.data, spec.max_pixels), spec)
 
 
 def _row(picture: Picture, prediction: Prediction, model: str, seconds: float, settings: Settings) -> Row:

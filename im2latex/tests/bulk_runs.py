@@ -18,6 +18,7 @@ from im2latex.bulk.rows import Found, Picture, Settings
 from im2latex.bundle import save_bundle
 from im2latex.images import ImageSpec
 from im2latex.predictor import Predictor
+from im2latex.second_look import Scales
 from im2latex.tests.packed_sets import draw_strokes
 from im2latex.tokenizer import EOS, Tokenizer
 
@@ -95,13 +96,13 @@ def drive(*arguments: Any, deadly: str = "", deadly_when: str = "read", pause: f
     prepare_picture, read_batch = core.prepare_picture, core.read_batch
     doomed = Path(arguments[0], deadly).read_bytes() if deadly else b""
 
-    def die_or_prepare(picture: Picture, spec: ImageSpec) -> Tensor:
+    def die_or_prepare(picture: Picture, spec: ImageSpec) -> Scales:
         if picture.data == doomed and deadly_when == "prepare":
             os.kill(os.getpid(), signal.SIGKILL)
         return prepare_picture(picture, spec)
 
     def die_or_read(predictor: Predictor, batch: core.Batch, settings: Settings) -> list[Found]:
-        if deadly_when == "read" and doomed in [batch.pictures[place].data for place in batch.tensors]:
+        if deadly_when == "read" and doomed in [batch.pictures[place].data for place in batch.prepared]:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(pause)
         return read_batch(predictor, batch, settings)

@@ -15,7 +15,7 @@ from im2latex.explain.command import write
 from im2latex.explain.palette import BLUE, VERMILLION, Overlay
 from im2latex.explain.sheet import draw_attention, draw_features
 from im2latex.explanation import Attention, Explanation
-from im2latex.images import ImageSpec, prepare_placed
+from im2latex.images import ImageSpec, prepare_scales
 from im2latex.prediction import Prediction
 from im2latex.tests.test_explanation import README, two_bars
 
@@ -25,12 +25,13 @@ def explained(
 ) -> Explanation:
     """A picture whose tokens were all read from its middle."""
     image = two_bars(size, 1, background)
-    prepared, placement = prepare_placed(image, ImageSpec())
+    prepared = prepare_scales(image, ImageSpec())[0]
     count = len(tokens.split())
-    maps = np.zeros((count, prepared.shape[1] // 8, prepared.shape[2] // 8), dtype=np.float32)
+    height, width = prepared.image.shape[1:]
+    maps = np.zeros((count, height // 8, width // 8), dtype=np.float32)
     maps[:, maps.shape[1] // 2, maps.shape[2] // 2] = 1.0
     confidences = [0.5] * doubtful + [0.99] * (count - doubtful) if count else []
-    attention = Attention(maps, prepared, placement)
+    attention = Attention(maps, prepared.image, prepared.placement)
     return Explanation(image, Prediction(tokens, tokens, 0.75, confidences), attention, attention.boxes())
 
 

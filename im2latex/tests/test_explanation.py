@@ -12,7 +12,7 @@ from im2latex import Predictor
 from im2latex.bundle import Bundle
 from im2latex.errors import BundleError
 from im2latex.explanation import Attention, find_box
-from im2latex.images import ImageSpec, prepare, prepare_placed
+from im2latex.images import ImageSpec, prepare, prepare_scales
 from im2latex.tests.tiny_decoder import TOKENIZER, TinyDecoder
 
 SPEC = ImageSpec()
@@ -42,7 +42,8 @@ def two_bars(size: tuple[int, int], stroke: int, background: str = "white") -> I
 )
 def test_a_box_on_the_tensor_is_brought_back_to_where_the_ink_lies_on_the_picture(size, stroke, background):
     image = two_bars(size, stroke, background)
-    prepared, placement = prepare_placed(image, SPEC)
+    (found, *_) = prepare_scales(image, SPEC)
+    prepared, placement = found.image, found.placement
     assert torch.equal(prepared, prepare(image, SPEC))
     maps = torch.zeros(1, prepared.shape[1] // 8, prepared.shape[2] // 8)
     region = Attention(maps.numpy(), prepared, placement).region
@@ -84,10 +85,10 @@ def test_where_there_is_no_ink_the_box_is_what_was_looked_at():
 def test_boxes_stay_inside_the_picture():
     image = Image.new("L", (30, 20), 255)
     ImageDraw.Draw(image).line((0, 0, 29, 19), fill=0)
-    prepared, placement = prepare_placed(image, SPEC)
-    maps = np.zeros((1, prepared.shape[1] // 8, prepared.shape[2] // 8), dtype=np.float32)
+    prepared = prepare_scales(image, SPEC)[0]
+    maps = np.zeros((1, prepared.image.shape[1] // 8, prepared.image.shape[2] // 8), dtype=np.float32)
     maps[0, -1, -1] = 1.0  # the paper that was added right and below
-    (box,) = Attention(maps, prepared, placement).boxes()
+    (box,) = Attention(maps, prepared.image, prepared.placement).boxes()
     assert 0 <= box[0] <= box[2] <= 30
     assert 0 <= box[1] <= box[3] <= 20
 

@@ -91,6 +91,8 @@ def test_confidence_is_the_probability_of_the_tokens_and_the_end_together(token_
     assert (found.latex, found.tokens) == (expected.latex, expected.tokens)
     assert found.confidence == pytest.approx(expected.confidence)
     assert found.token_confidences == pytest.approx(expected.token_confidences)
+    written = len(token_ids) - token_ids.count(PAD)
+    assert found.mean_log_prob == pytest.approx(math.log(expected.confidence) / written)
 
 
 def test_an_array_of_one_cell_is_told_as_its_cell_and_keeps_its_tokens():

@@ -1,0 +1,91 @@
+"""Print whose size is in doubt is read in its other sizes, too, where the first reading leaves doubts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from im2latex.images import ImageSpec, Placement, Prepared, prepare, prepare_scales
+from im2latex.prediction import Prediction
+from im2latex.predictor import Predictor
+from im2latex.second_look import DOUBT, look_again
+
+FORMULA = Image.open(Path(__file__).parents[2] / "docs/images/formula.png")
+SPEC = ImageSpec()
+SURE, DOUBTFUL, WORSE = DOUBT + 0.05, DOUBT - 0.2, DOUBT - 0.3
+
+
+def scale(value: float) -> Prepared:
+    """A picture that is told from others by its ink."""
+    return Prepared(torch.full((1, 16, 16), value), Placement(0, 0, 1.0, 1.0, 16, 16))
+
+
+def read(mean_log_prob: float, likeness: float | None = None) -> Prediction:
+    return Prediction("x", "x", 0.5, [0.5], mean_log_prob=mean_log_prob, likeness=likeness)
+
+
+def look(first: list[Prediction], others: dict[float, Prediction], pictures: list[list[float]]):
+    """The scale and the prediction that each picture ends with, and which scales were looked at again."""
+    asked: list[float] = []
+
+    def predict(images):
+        asked.extend(round(float(image[0, 0, 0]), 3) for image in images)
+        return [others[value] for value in asked]
+
+    scales = [[scale(value) for value in values] for values in pictures]
+    found = look_again(scales, first, predict)
+    return [(round(float(one.image[0, 0, 0]), 3), prediction) for one, prediction in found], asked
+
+
+@pytest.mark.parametrize("values", [[0.1, 0.2], [0.1]], ids=["what is sure", "what has one size"])
+def test_nothing_else_is_looked_at_for(values):
+    first = [read(SURE if len(values) > 1 else DOUBTFUL)]
+    assert look(first, {}, [values]) == ([(0.1, first[0])], [])
+
+
+def test_what_leaves_doubts_is_read_in_all_its_sizes_and_the_surest_is_taken():
+    others = {0.4: read(SURE), 0.6: read(WORSE), 0.7: read(WORSE)}
+    first = [read(SURE), read(DOUBTFUL), read(DOUBTFUL)]
+    found, asked = look(first, others, [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6, 0.7]])
+    assert asked == [0.4, 0.6, 0.7]
+    assert found == [(0.1, first[0]), (0.4, others[0.4]), (0.5, first[2])]
+
+
+def test_what_looks_like_the_picture_wins_over_what_is_surer():
+    first, others = [read(DOUBTFUL, likeness=1.0)], {0.2: read(SURE, likeness=0.8)}
+    assert look(first, others, [[0.1, 0.2]])[0] == [(0.1, first[0])]
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return Predictor.load()
+
+
+@pytest.fixture(scope="module")
+def misjudged():
+    """A formula whose print was taken for twice as large as it is."""
+    (right,) = prepare_scales(FORMULA, SPEC)
+    small = FORMULA.resize((FORMULA.width // 2, FORMULA.height // 2), Image.Resampling.LANCZOS)
+    (halved,) = prepare_scales(small, SPEC)
+    return [halved, right]
+
+
+def test_the_shipped_model_reads_print_that_was_misjudged(predictor, misjudged):
+    wanted = predictor.predict_prepared([prepare(FORMULA, SPEC)])[0]
+    assert predictor.predict_prepared([misjudged[0].image])[0].tokens != wanted.tokens
+    ((taken, found),) = predictor.predict_scales([misjudged])
+    assert (taken, found.tokens) == (misjudged[1], wanted.tokens)
+
+
+def test_a_stream_ends_with_the_better_reading(predictor, misjudged):
+    tokens, stream = [], predictor.stream_scales(misjudged)
+    while True:
+        try:
+            tokens.append(next(stream).token)
+        except StopIteration as end:
+            taken, found = end.value
+            break
+    assert tokens == predictor.predict_prepared([misjudged[0].image])[0].tokens.split()
+    assert (taken, found) == (misjudged[1], replace(found, tokens=predictor.predict(FORMULA).tokens))

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
 from im2latex.ink import Box, clean, ink_box, ink_contrast, stretch
-from im2latex.scale import shrink_factors
+from im2latex.scale import likely_factors
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 BROKEN_FILE = (
@@ -128,15 +128,15 @@ def prepare_scales(image: Image.Image, spec: ImageSpec, most: int = MOST_SCALES)
     At most so many, the likeliest first. Raises ImageError when the picture shows nothing.
     """
     ink, box = clean(to_ink(image))
-    largest = fitting_factor(box, spec)
-    factors = [min(factor, largest) for factor in shrink_factors(ink.crop(box), spec.min_factor)]
+    largest = min(fitting_factor(box, spec), sqrt(spec.max_pixels / (ink.width * ink.height)))
+    factors = [min(factor, largest) for factor in likely_factors(ink.crop(box), spec.min_factor)]
     return [_scale(ink, box, factor, spec) for factor in list(dict.fromkeys(factors))[:most]]
 
 
 def _scale(whole: Image.Image, box: Box, factor: float, spec: ImageSpec) -> Prepared:
-    """The ink of a picture in a scale, which is 1 at most."""
+    """The ink of a picture, multiplied by a factor."""
     ink = whole
-    if factor < 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
+    if factor != 1:  # the whole picture, as the official ones were halved: strokes fall between pixels in the same way
         size = (max(1, int(ink.width * factor)), max(1, int(ink.height * factor)))
         ink = stretch(ink.resize(size, Image.Resampling.LANCZOS))
         box = ink_box(ink)
@@ -148,8 +148,8 @@ def _scale(whole: Image.Image, box: Box, factor: float, spec: ImageSpec) -> Prep
 
 
 def print_factor(ink: Image.Image, spec: ImageSpec) -> float:
-    """What brings the print of a picture, as `to_ink` gives it, to the official look's scale; at most 1."""
-    return shrink_factors(ink.crop(ink_box(ink)), spec.min_factor)[0]
+    """What brings the print of a picture, as `to_ink` gives it, to the official look's scale."""
+    return likely_factors(ink.crop(ink_box(ink)), spec.min_factor)[0]
 
 
 def to_grey(image: Image.Image) -> Image.Image:

@@ -46,6 +46,16 @@ BENEFIT_OF_DOUBT = 0.3
 SMALLEST_RATIO, LARGEST_RATIO = 0.75, 1.9
 """Print that measures so many times a whole size may yet be of that size: bold formulas measure larger."""
 
+BETWEEN = 1.15
+"""Print that measures this factor more or less than a whole size may be of a size between: 150 dpi is 1.5 times the
+official size."""
+
+ENLARGEMENT, ENLARGED_BELOW, PERHAPS_SMALL_BELOW = 1.4, 0.78, 0.95
+"""By what small print is enlarged, below which size that comes first, and below which it is a possibility.
+
+Strokes thinner than a pixel no longer tell how small print is: official pictures of 60, 72, 85, 100 dpi measure 0.79,
+0.84, 0.91, 1.02 in the median."""
+
 
 def stroke_width(ink: Image.Image) -> float:
     """Width in px of the strokes in a picture ("L") of ink 255 on paper 0; hairlines measure less than 1.
@@ -90,18 +100,21 @@ def print_size(ink: Image.Image) -> float:
     return float(by_strokes ** (1 - NETWORK_SHARE) * by_shapes**NETWORK_SHARE)
 
 
-def shrink_factors(ink: Image.Image, smallest: float) -> list[float]:
-    """By what the picture may be multiplied to look like the official ones, the likeliest first: 1, 1/2, 1/3, ...
+def likely_factors(ink: Image.Image, smallest: float) -> list[float]:
+    """By what the picture may be multiplied to look like the official ones, the likeliest first; at least `smallest`.
 
-    Whole parts, because a formula tells the size of its print within 10 % only, while printers and screens work at
-    100, 200, 300 dpi; but none below `smallest`. Nothing is enlarged: below the official size strokes no longer say how
-    small the print is.
+    The likeliest is a whole part, or an enlargement: a formula tells the size of its print within 10 % only, while
+    printers and screens work at 100, 200, 300 dpi.
     """
     size = print_size(ink)
     if size < HALVED_BELOW:
-        likeliest = 1 if size < UNTOUCHED_BELOW else 2
+        part = 1 if size < UNTOUCHED_BELOW else 2
     else:
-        likeliest = max(3, int(size + BENEFIT_OF_DOUBT))
-    others = (part for part in range(1, int(size / SMALLEST_RATIO) + 1) if size / part < LARGEST_RATIO)
-    ordered = [likeliest, *sorted(others, key=lambda part: abs(log(size / part)))]
-    return list(dict.fromkeys(max(1 / part, smallest) for part in ordered))
+        part = max(3, int(size + BENEFIT_OF_DOUBT))
+    others = (near for near in range(1, int(size / SMALLEST_RATIO) + 1) if size / near < LARGEST_RATIO)
+    factors = [1 / near for near in (part, *sorted(others, key=lambda near: abs(log(size / near))))]
+    if size < PERHAPS_SMALL_BELOW:
+        factors.insert(0 if size < ENLARGED_BELOW else 1, ENLARGEMENT)
+    elif abs(log(size / part)) > log(BETWEEN):
+        factors.insert(1, 1 / size)
+    return list(dict.fromkeys(max(factor, smallest) for factor in factors))

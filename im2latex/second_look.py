@@ -11,7 +11,7 @@ from torch import Tensor
 from im2latex.images import Prepared
 from im2latex.prediction import Prediction
 
-DOUBT = -0.1
+DOUBT = -0.07
 """Mean log-probability of a token below which a reading leaves doubts."""
 
 Scales = Sequence[Prepared]

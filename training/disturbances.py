@@ -40,7 +40,9 @@ def rotate(image: Image.Image) -> Image.Image:
 
 
 DISTURBANCES: Mapping[str, Callable[[Image.Image], Image.Image]] = {
+    "scale 0.35": lambda image: scale(image, 0.35),
     "scale 0.5": lambda image: scale(image, 0.5),
+    "scale 0.75": lambda image: scale(image, 0.75),
     "scale 2": lambda image: scale(image, 2),
     "scale 3": lambda image: scale(image, 3),
     "inversion": ImageOps.invert,

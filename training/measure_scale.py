@@ -15,7 +15,7 @@ from PIL import Image
 from im2latex.errors import Im2LatexError, ImageError
 from im2latex.images import ImageSpec, open_image, to_ink
 from im2latex.ink import ink_box
-from im2latex.scale import print_size, shrink_factors
+from im2latex.scale import likely_factors, print_size
 
 PERCENTILES = (0, 1, 50, 99, 100)
 
@@ -40,7 +40,7 @@ def measure(picture: Image.Image) -> Measured:
     grey = picture.convert("L")
     half = grey.resize((max(1, grey.width // 2), max(1, grey.height // 2)), Image.Resampling.LANCZOS)
     inks = [ink.crop(ink_box(ink)) for ink in map(to_ink, (grey, half))]
-    sizes = [(print_size(ink), shrink_factors(ink, ImageSpec.min_factor)[0]) for ink in inks]
+    sizes = [(print_size(ink), likely_factors(ink, ImageSpec.min_factor)[0]) for ink in inks]
     return Measured(*sizes[0], *sizes[1])
 
 

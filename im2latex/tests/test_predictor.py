@@ -112,7 +112,7 @@ def test_predictions_come_in_the_order_of_the_pictures(path):
 
 
 def test_an_older_bundle_is_given_pictures_of_one_size_at_a_time():
-    answers = Answers([EOS], [0.5])
+    answers = Answers([EOS], [0.99])
     predictor_with(answers).predict_batch([picture(40), picture(100), picture(40), picture(41)])
     assert sorted(shape[0] for shape in answers.shapes) in ([1, 3], [1, 1, 2])  # on one core, on two
 
@@ -196,7 +196,7 @@ def test_the_name_is_the_one_in_the_facts(path):
 
 
 def test_warming_up_reads_a_picture():
-    answers = Answers([EOS], [0.5])
+    answers = Answers([EOS], [0.99])
     predictor_with(answers).warm_up()
     assert len(answers.shapes) == 1
 

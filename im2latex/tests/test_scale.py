@@ -11,7 +11,7 @@ from im2latex.data.im2latex100k import SMALL
 from im2latex.data.packed import read_packed
 from im2latex.images import ImageSpec, to_ink
 from im2latex.ink import ink_box
-from im2latex.scale import print_size, shrink_factors, stroke_size
+from im2latex.scale import likely_factors, print_size, stroke_size
 
 
 @pytest.fixture(scope="module")
@@ -28,25 +28,25 @@ def times(ink, factor):
 
 
 def test_the_official_look_is_left_as_it_is(inks):
-    assert {shrink_factors(ink, ImageSpec.min_factor)[0] for ink in inks} == {1.0}
+    assert {likely_factors(ink, ImageSpec.min_factor)[0] for ink in inks} == {1.0}
 
 
 @pytest.mark.parametrize(("factor", "share"), [(2, 0.95), (3, 0.9), (4, 0.8)])
 def test_larger_print_is_shrunk_by_a_whole_part(inks, factor, share):
-    found = np.array([shrink_factors(times(ink, factor), ImageSpec.min_factor)[0] for ink in inks])
+    found = np.array([likely_factors(times(ink, factor), ImageSpec.min_factor)[0] for ink in inks])
     assert np.mean(np.isclose(found, 1 / factor)) > share
 
 
 @pytest.mark.parametrize(
     ("size", "parts"),
     [
-        (0.4, [1]), (1.0, [1]), (1.46, [1]), (1.5, [2, 1]), (1.8, [2, 1]), (1.95, [2]), (2.4, [2, 3]), (2.6, [3, 2]),
-        (4.0, [4, 5, 3]), (11.0, [10, 9, 8, 7, 6]),
+        (0.4, [1 / 1.4, 1]), (0.9, [1, 1 / 1.4]), (1.0, [1]), (1.4, [1, 1.4]), (1.5, [2, 1.5, 1]), (1.8, [2, 1]),
+        (1.95, [2]), (2.4, [2, 2.4, 3]), (2.6, [3, 2.6, 2]), (4.0, [4, 5, 3]), (11.0, [10, 9, 8, 7, 6]),
     ],
 )  # fmt: skip
 def test_print_whose_size_is_not_plain_may_be_of_others_near_it(monkeypatch, inks, size, parts):
     monkeypatch.setattr("im2latex.scale.print_size", lambda ink: size)
-    assert shrink_factors(inks[0], ImageSpec.min_factor) == pytest.approx([1 / part for part in parts])
+    assert likely_factors(inks[0], ImageSpec.min_factor) == pytest.approx([1 / part for part in parts])
 
 
 def test_what_jpeg_leaves_beside_strokes_makes_them_no_narrower(inks):

@@ -66,10 +66,8 @@ def predictor():
 @pytest.fixture(scope="module")
 def misjudged():
     """A formula whose print was taken for twice as large as it is."""
-    (right,) = prepare_scales(FORMULA, SPEC)
-    small = FORMULA.resize((FORMULA.width // 2, FORMULA.height // 2), Image.Resampling.LANCZOS)
-    (halved,) = prepare_scales(small, SPEC)
-    return [halved, right]
+    right = prepare_scales(FORMULA, SPEC)[0]
+    return [replace(right, image=prepare(FORMULA, SPEC, shrink=0.5)), right]
 
 
 def test_the_shipped_model_reads_print_that_was_misjudged(predictor, misjudged):

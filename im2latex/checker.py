@@ -21,7 +21,7 @@ from im2latex.cores import on_each_core, running
 from im2latex.decoding.variations import can_vary, vary
 from im2latex.images import ImageSpec, prepare
 from im2latex.likeness import likeness
-from im2latex.prediction import Prediction
+from im2latex.prediction import SAME, Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
 from im2latex.rendering.tex import require_rendering
@@ -29,9 +29,6 @@ from im2latex.tokenizer import EOS
 
 LOOKS = tuple(Look(font_size=size, style=style) for style in ("display", "inline") for size in (12, 11, 10))
 """Looks that are tried; the first, that of IM2LATEX-100K, alone where a reading looks the same in it."""
-
-SAME = 0.99
-"""Likeness of a reading that needs no others beside it."""
 
 WEIGHT = 3
 """Nats of probability that a reading may lack for each factor of e by which it is less unlike the picture."""

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+SAME = 0.99
+"""Likeness of a reading that needs no others beside it."""
+
 
 @dataclass(frozen=True)
 class ReadToken:

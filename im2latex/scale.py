@@ -43,14 +43,14 @@ HALVED_BELOW = 2.55
 BENEFIT_OF_DOUBT = 0.3
 """Sizes up to 3.7 count as 3, and so on: bold formulas measure larger than they are."""
 
-SMALLEST_RATIO, LARGEST_RATIO = 0.75, 1.9
+SMALLEST_RATIO, LARGEST_RATIO = 0.75, 1.75
 """Print that measures so many times a whole size may yet be of that size: bold formulas measure larger."""
 
-BETWEEN = 1.15
+BETWEEN = 1.25
 """Print that measures this factor more or less than a whole size may be of a size between: 150 dpi is 1.5 times the
 official size."""
 
-ENLARGEMENT, ENLARGED_BELOW, PERHAPS_SMALL_BELOW = 1.4, 0.78, 0.95
+ENLARGEMENT, ENLARGED_BELOW, PERHAPS_SMALL_BELOW = 1.4, 0.78, 0.9
 """By what small print is enlarged, below which size that comes first, and below which it is a possibility.
 
 Strokes thinner than a pixel no longer tell how small print is: official pictures of 60, 72, 85, 100 dpi measure 0.79,

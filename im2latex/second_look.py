@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from im2latex.images import Prepared
-from im2latex.prediction import Prediction
+from im2latex.prediction import SAME, Prediction
 
 DOUBT = -0.07
 """Mean log-probability of a token below which a reading leaves doubts."""
@@ -31,13 +31,17 @@ def look_again(
     The best is what looks most like the picture, if somebody looked, or else the surest. `predict` reads images.
     """
     reads = [[(scales[0], prediction)] for scales, prediction in zip(pictures, found, strict=True)]
-    doubtful = [place for place, prediction in enumerate(found) if prediction.mean_log_prob < DOUBT]
+    doubtful = [place for place, prediction in enumerate(found) if _leaves_doubts(prediction)]
     others = [(place, prepared) for place in doubtful for prepared in pictures[place][1:]]
     if others:
         again = predict([prepared.image for _, prepared in others])
         for (place, prepared), prediction in zip(others, again, strict=True):
             reads[place].append((prepared, prediction))
     return [max(each, key=lambda read: _worth(read[1])) for each in reads]
+
+
+def _leaves_doubts(prediction: Prediction) -> bool:
+    return prediction.mean_log_prob < DOUBT and (prediction.likeness or 0.0) < SAME
 
 
 def _worth(prediction: Prediction) -> tuple[float, float]:

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from im2latex import cli
-from im2latex.checker import KNOWN, SAME, Checker
+from im2latex.checker import KNOWN, Checker
 from im2latex.errors import ImageError, RenderError
 from im2latex.latex import canonicalize
-from im2latex.prediction import Prediction
+from im2latex.prediction import SAME, Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
 from im2latex.tests.rendering import draw

@@ -54,8 +54,13 @@ def test_what_leaves_doubts_is_read_in_all_its_sizes_and_the_surest_is_taken():
 
 
 def test_what_looks_like_the_picture_wins_over_what_is_surer():
-    first, others = [read(DOUBTFUL, likeness=1.0)], {0.2: read(SURE, likeness=0.8)}
-    assert look(first, others, [[0.1, 0.2]])[0] == [(0.1, first[0])]
+    first, others = [read(DOUBTFUL, likeness=0.9)], {0.2: read(SURE, likeness=0.8)}
+    assert look(first, others, [[0.1, 0.2]]) == ([(0.1, first[0])], [0.2])
+
+
+def test_what_looks_the_same_as_the_picture_is_not_looked_at_again():
+    first = [read(DOUBTFUL, likeness=1.0)]
+    assert look(first, {}, [[0.1, 0.2]]) == ([(0.1, first[0])], [])
 
 
 @pytest.fixture(scope="module")

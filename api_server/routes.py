@@ -71,7 +71,7 @@ async def predict_stream(
 ) -> StreamingResponse:
     """Read as POST /v1/predict does, without a beam: an event `token` each, then `answer` (or `problem`).
 
-    The answer is what counts: what was read in circles is read again.
+    The answer is what counts: what was read in circles, or in print of another size than it seemed, is read again.
     """
     seconds = service.settings.deadline_seconds
     readings = stream_reading(reader, body)

@@ -14,6 +14,9 @@ from im2latex.prediction import SAME, Prediction
 DOUBT = -0.07
 """Mean log-probability of a token below which a reading leaves doubts."""
 
+GAIN = 0.01
+"""By how much surer another scale must be: what is read nearly as surely in both is more often right in the first."""
+
 Scales = Sequence[Prepared]
 """A picture as a model sees it, in the scales that its print may be of, the likeliest first."""
 
@@ -37,12 +40,12 @@ def look_again(
         again = predict([prepared.image for _, prepared in others])
         for (place, prepared), prediction in zip(others, again, strict=True):
             reads[place].append((prepared, prediction))
-    return [max(each, key=lambda read: _worth(read[1])) for each in reads]
+    return [max(each, key=lambda read: _worth(read[1], GAIN if read is each[0] else 0.0)) for each in reads]
 
 
 def _leaves_doubts(prediction: Prediction) -> bool:
     return prediction.mean_log_prob < DOUBT and (prediction.likeness or 0.0) < SAME
 
 
-def _worth(prediction: Prediction) -> tuple[float, float]:
-    return prediction.likeness or 0.0, prediction.mean_log_prob
+def _worth(prediction: Prediction, favour: float) -> tuple[float, float]:
+    return prediction.likeness or 0.0, prediction.mean_log_prob + favour

@@ -10,7 +10,7 @@ from PIL import Image
 from im2latex.images import ImageSpec, Placement, Prepared, prepare, prepare_scales
 from im2latex.prediction import Prediction
 from im2latex.predictor import Predictor
-from im2latex.second_look import DOUBT, look_again
+from im2latex.second_look import DOUBT, GAIN, look_again
 
 FORMULA = Image.open(Path(__file__).parents[2] / "docs/images/formula.png")
 SPEC = ImageSpec()
@@ -51,6 +51,11 @@ def test_what_leaves_doubts_is_read_in_all_its_sizes_and_the_surest_is_taken():
     found, asked = look(first, others, [[0.1, 0.2], [0.3, 0.4], [0.5, 0.6, 0.7]])
     assert asked == [0.4, 0.6, 0.7]
     assert found == [(0.1, first[0]), (0.4, others[0.4]), (0.5, first[2])]
+
+
+def test_what_is_hardly_surer_is_not_taken():
+    first, others = [read(DOUBTFUL)], {0.2: read(DOUBTFUL + GAIN / 2)}
+    assert look(first, others, [[0.1, 0.2]])[0] == [(0.1, first[0])]
 
 
 def test_what_looks_like_the_picture_wins_over_what_is_surer():

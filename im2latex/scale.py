@@ -43,7 +43,7 @@ HALVED_BELOW = 2.55
 BENEFIT_OF_DOUBT = 0.3
 """Sizes up to 3.7 count as 3, and so on: bold formulas measure larger than they are."""
 
-SMALLEST_RATIO, LARGEST_RATIO = 0.75, 1.75
+SMALLEST_RATIO, LARGEST_RATIO = 0.75, 1.85
 """Print that measures so many times a whole size may yet be of that size: bold formulas measure larger."""
 
 BETWEEN = 1.25

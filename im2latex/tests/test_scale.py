@@ -41,7 +41,8 @@ def test_larger_print_is_shrunk_by_a_whole_part(inks, factor, share):
     ("size", "parts"),
     [
         (0.4, [1 / 1.4, 1]), (0.85, [1, 1 / 1.4]), (1.0, [1]), (1.4, [1, 1.4]), (1.5, [2, 1.5, 1]), (1.7, [2, 1]),
-        (1.8, [2]), (2.4, [2, 3]), (2.53, [2, 2.53, 3]), (2.6, [3, 2]), (4.0, [4, 5, 3]), (11.0, [10, 9, 8, 7]),
+        (1.8, [2, 1]), (1.9, [2]), (2.4, [2, 3]), (2.53, [2, 2.53, 3]), (2.6, [3, 2]), (4.0, [4, 5, 3]),
+        (11.0, [10, 9, 8, 7, 6]),
     ],
 )  # fmt: skip
 def test_print_whose_size_is_not_plain_may_be_of_others_near_it(monkeypatch, inks, size, parts):

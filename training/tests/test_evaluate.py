@@ -55,8 +55,8 @@ def test_every_formula_has_a_row_in_the_table(files):
 
 
 def test_what_stands_beside_a_bad_picture_is_read_together(files, monkeypatch):
-    read, together = Predictor.predict_prepared, []
-    monkeypatch.setattr(Predictor, "predict_prepared", lambda *parts: together.append(len(parts[1])) or read(*parts))
+    read, together = Predictor.predict_scales, []
+    monkeypatch.setattr(Predictor, "predict_scales", lambda *parts: together.append(len(parts[1])) or read(*parts))
     assert run(files)["unreadable_pictures"] == 1
     assert together == [1, 2]  # the first to warm up
 

@@ -42,7 +42,7 @@ def two_bars(size: tuple[int, int], stroke: int, background: str = "white") -> I
 )
 def test_a_box_on_the_tensor_is_brought_back_to_where_the_ink_lies_on_the_picture(size, stroke, background):
     image = two_bars(size, stroke, background)
-    (found, *_) = prepare_scales(image, SPEC)
+    found = prepare_scales(image, SPEC)[0]
     prepared, placement = found.image, found.placement
     assert torch.equal(prepared, prepare(image, SPEC))
     maps = torch.zeros(1, prepared.shape[1] // 8, prepared.shape[2] // 8)

@@ -1,7 +1,7 @@
 """LitModel: a formula model with its loss, optimizer, schedule and metrics."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -122,6 +122,15 @@ class LitModel(lightning.LightningModule):
         for name, parameter in self.named_parameters():
             if name in BIASES:
                 parameter.data.copy_(shares.log())
+
+    def freeze(self, parts: Sequence[str]) -> None:
+        """Let parts of the model, by name, learn nothing, nor gather statistics; ConfigError if one is not there."""
+        for part in parts:
+            found = dict(self.model.named_children()).get(part)
+            if found is None:
+                names = ", ".join(name for name, _ in self.model.named_children())
+                raise ConfigError(f"the model has no part named {part!r} to freeze, only {names}")
+            found.requires_grad_(False).eval()  # Lightning keeps it in this mode
 
     def decoder(self) -> Decoder:
         """The decoder over this model: the module that validation runs and that export scripts."""

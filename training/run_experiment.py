@@ -87,8 +87,9 @@ class Experiment:
     """Folder of the run under `out`; None: date and time."""
     wandb: Literal["off", "offline", "online"] = "off"
     init: str | None = None
-    """Checkpoint or bundle to take the weights from, with their tokens, which new ones follow; optimizer, schedule and
-    place in the data begin anew."""
+    """Checkpoint or bundle to take weights and tokens from, with new tokens after these; all else begins anew."""
+    frozen: list[str] = field(default_factory=list)
+    """Parts of the model that stay as they are, as [trunk]: a run from --init then takes less time a step."""
     resume: str | None = None
     """Checkpoint to go on from: weights, optimizer, schedule and place in the data; auto: the last of this name, if
     there is one, so that the same command begins and goes on."""
@@ -142,6 +143,7 @@ def _build_module(experiment: Experiment, data: Im2Latex100K) -> LitModel:
         module.take_weights(experiment.init)
     else:
         module.expect(data.counts())
+    module.freeze(experiment.frozen)
     if experiment.trainer.compile:
         module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
     return module
@@ -174,9 +176,7 @@ def _build_callbacks(experiment: Experiment, folder: Path) -> list[Callback]:
     return callbacks
 
 
-def _build_trainer(
-    experiment: Experiment, folder: Path, best: ModelCheckpoint, signals: Signals
-) -> lightning.Trainer:
+def _build_trainer(experiment: Experiment, folder: Path, best: ModelCheckpoint, signals: Signals) -> lightning.Trainer:
     config = experiment.trainer
     return lightning.Trainer(
         max_epochs=config.max_epochs,

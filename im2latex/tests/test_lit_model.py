@@ -113,6 +113,11 @@ def test_a_warm_start_from_another_size_is_refused(tmp_path):
         wider.take_weights(tmp_path / "source.pt")
 
 
+def test_a_part_to_freeze_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(ConfigError, match=r"no part named 'encoder' to freeze, only trunk, memory_projection"):
+        make_module(OptimizerConfig()).freeze(["trunk", "encoder"])
+
+
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     (tmp_path / "x.ckpt").write_bytes(b"nothing of the kind")
     with pytest.raises(DataError, match=r"x\.ckpt is no checkpoint"):

@@ -101,6 +101,16 @@ def test_a_run_that_begins_with_given_weights_keeps_their_vocabulary_and_can_be_
     assert LitModel.load(tmp_path / "run" / "last.ckpt").tokenizer.vocab == known
 
 
+def test_a_frozen_part_keeps_weights_and_statistics_while_the_rest_learns(data, tmp_path):
+    first = tmp_path / "first"
+    finish(start(data, first, "--trainer.max_steps=1"))
+    finish(start(data, tmp_path, "--trainer.max_steps=3", "--trainer.val_every_n_steps=1", "--frozen=[trunk]",
+                 f"--init={first / 'run' / 'last.ckpt'}"))  # fmt: skip
+    before, after = LitModel.load(first / "run" / "last.ckpt").state_dict(), weights(tmp_path)
+    for name, given in before.items():
+        assert torch.equal(after[name], given) == name.startswith("model.trunk."), name
+
+
 def test_adamw_learns_in_bfloat16(data, tmp_path):
     finish(start(data, tmp_path, "--trainer.max_steps=2", "--optimizer.name=adamw", "--trainer.precision=bf16-mixed"))
     assert weights(tmp_path)["step"] == 2

@@ -60,13 +60,14 @@ async def reading(model: ReadsFormulas, service: Service) -> AsyncIterator[None]
     """Keep the model warm and its queue moving from here to the end."""
     reader = Reader(model, service.settings, service.metrics)
     await asyncio.get_running_loop().run_in_executor(reader.model, model.warm_up)
-    batches = asyncio.create_task(reader.batcher.run())
+    tasks = [asyncio.create_task(reader.batcher.run()), asyncio.create_task(reader.tidy())]
     service.reader = reader
     try:
         yield
     finally:
         service.reader = None
-        batches.cancel()
-        with suppress(asyncio.CancelledError):
-            await batches
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
         reader.close()

@@ -48,6 +48,7 @@ class Batcher:
         self.seconds = seconds
         self.waiting: deque[Job] = deque()
         self.arrival = asyncio.Event()
+        self.done = asyncio.Event()  # since somebody last cleared it, a batch has run
 
     async def answer(self, work: Work) -> tuple[Any, float]:
         """Wait for an answer and the seconds its batch took; when this is cancelled first, the work never starts."""
@@ -94,6 +95,8 @@ class Batcher:
                 if not job.answer.done():
                     job.answer.set_exception(error)
             return
+        finally:
+            self.done.set()
         seconds = time.perf_counter() - started
         self.metrics.model_seconds.observe(seconds)
         for job, answer in zip(batch, answers, strict=True):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from api_server.batching import Batcher, Work
 from api_server.fetch import fetch_image
-from api_server.machine import model_threads, prepare_thread, usable_cores
+from api_server.machine import give_back_memory, model_threads, prepare_thread, usable_cores
 from api_server.metrics import Metrics
 from api_server.pictures import prepare_picture
 from api_server.predictions import FormulaRead, ReadsFormulas, check_attention, to_attention, to_reading
@@ -18,19 +18,21 @@ from api_server.problems import Problem, busy, unreadable
 from api_server.schemas import BatchReading, Options, ProblemDetails, Reading, UrlRequest
 from api_server.settings import Settings
 from api_server.uploads import Body, decode_picture, parse_batch, parse_upload
-from im2latex.batches import MAX_BATCH_PIXELS
 from im2latex.errors import ImageError
 from im2latex.explanation import Map
 from im2latex.images import Prepared
 from im2latex.second_look import Scales
 
 MOST_TOGETHER = 32
-"""Prepared pictures run together up to so many, and up to the library's MAX_BATCH_PIXELS: more are read no faster, but
-all answers wait for the longest."""
+"""Prepared pictures run together up to so many: more are read no faster, but all answers wait for the longest."""
+MOST_PIXELS = 2**19
+"""As many pixels run together; each takes some 300 bytes while it is read."""
 FEWEST_TOGETHER = 8
 """The threads of the model share both bounds, but each may read so many, and that part of the pixels."""
 MOST_PREPARING = 4
 """Threads that decode pictures: each may hold a picture of the largest size."""
+TIDY_SECONDS = 1.0
+"""Between two times that memory is handed back while batches run."""
 
 T = TypeVar("T")
 
@@ -108,7 +110,7 @@ class Reader:
         alternatives = min(options.alternatives, options.beam - 1)
         kind = (options.beam, alternatives, options.attention)
         run = partial(self.predict, options.beam, alternatives, options.attention)
-        share = max(1.0, scales[0].image.numel() * MOST_TOGETHER / MAX_BATCH_PIXELS) / self.most_together
+        share = max(1.0, scales[0].image.numel() * MOST_TOGETHER / MOST_PIXELS) / self.most_together
         work = Work(kind, run, scales, share)
         (prepared, found, maps), seconds = await self.batcher.answer(work)
         self.metrics.tokens.inc(len(found.token_confidences))
@@ -140,6 +142,14 @@ class Reader:
             return await asyncio.wait_for(asyncio.wrap_future(job), self.settings.total_seconds + 1)
         except TimeoutError:
             raise Problem(422, "url_failed", "Fetching image_url took too long.") from None
+
+    async def tidy(self) -> None:
+        """Hand back the memory of batches that have run, until cancelled; the lifespan holds this task."""
+        while True:
+            await self.batcher.done.wait()
+            self.batcher.done.clear()
+            await self.in_pool(give_back_memory)
+            await asyncio.sleep(TIDY_SECONDS)
 
     def close(self) -> None:
         """Wait for the batch that runs; what hangs in a fetch is left."""

@@ -123,7 +123,7 @@ class LitModel(lightning.LightningModule):
             if name in BIASES:
                 parameter.data.copy_(shares.log())
 
-    def freeze(self, parts: Sequence[str]) -> None:
+    def freeze_parts(self, parts: Sequence[str]) -> None:
         """Let parts of the model, by name, learn nothing, nor gather statistics; ConfigError if one is not there."""
         for part in parts:
             found = dict(self.model.named_children()).get(part)

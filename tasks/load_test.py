@@ -11,24 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from statistics import quantiles
+from zipfile import ZipFile
 
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "im2latex/data/small/test"
 BOUNDARY = b"b0undary"
-REFUSED = -1
-"""No connection: the door was closed."""
-LOST = -2
-"""The request was sent and never answered."""
+REFUSED, LOST = -1, -2  # no connection, since the door was closed; a request that was sent and never answered
 
 
 @dataclass
@@ -48,7 +44,7 @@ class Answers:
             "read_per_s": round(len(read) / duration, 1),
             "read_ms": percentiles(read),
             "busy_ms": percentiles(self.seconds.get(503, [])),
-            "statuses": dict(Counter({status: len(times) for status, times in self.seconds.items()})),
+            "statuses": {status: len(times) for status, times in self.seconds.items()},
         }
 
 
@@ -60,16 +56,21 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * cuts[place - 1], 1) for name, place in (("p50", 50), ("p95", 95), ("p99", 99))}
 
 
-def load_requests(most: int | None = None) -> list[bytes]:
-    """A whole HTTP request for every picture of the small set, or for as many of its smallest files."""
+def load_requests(archive: str | None = None) -> list[bytes]:
+    """A whole HTTP request for every picture of the small set, or for every PNG in a zip."""
+    if archive is None:
+        shards = sorted(PICTURES.glob("*.parquet"))
+        files = [data for path in shards for data in pq.read_table(path, columns=["image"])["image"].to_pylist()]
+    else:
+        with ZipFile(archive) as pictures:
+            files = [pictures.read(name) for name in pictures.namelist() if name.endswith(".png")]
     requests = []
-    for path in sorted(PICTURES.glob("*.parquet")):
-        for data in pq.read_table(path, columns=["image"])["image"].to_pylist():
-            disposition = b'Content-Disposition: form-data; name="file"; filename="a.png"'
-            body = b"--%s\r\n%s\r\n\r\n%s\r\n--%s--\r\n" % (BOUNDARY, disposition, data, BOUNDARY)
-            head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % len(body)
-            requests.append(head + b"Content-Type: multipart/form-data; boundary=%s\r\n\r\n" % BOUNDARY + body)
-    return sorted(requests, key=len)[:most] if most else requests
+    for data in files:
+        disposition = b'Content-Disposition: form-data; name="file"; filename="a.png"'
+        body = b"--%s\r\n%s\r\n\r\n%s\r\n--%s--\r\n" % (BOUNDARY, disposition, data, BOUNDARY)
+        head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % len(body)
+        requests.append(head + b"Content-Type: multipart/form-data; boundary=%s\r\n\r\n" % BOUNDARY + body)
+    return requests
 
 
 class Server:
@@ -88,7 +89,7 @@ class Server:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except (urllib.error.URLError, OSError):
+        except OSError:
             return False
 
     def wait_until_ready(self) -> None:
@@ -98,10 +99,10 @@ class Server:
                 sys.exit(f"the server did not start:\n{Path(self.log.name).read_text()}")
             time.sleep(0.2)
 
-    def megabytes(self) -> float:
-        """Resident memory of the process."""
+    def megabytes(self, kind: str = "VmRSS") -> int:
+        """Resident memory of the process, or the most there was of it (VmHWM)."""
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
+        return int(next(line for line in lines if line.startswith(kind)).split()[1]) // 1024
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -188,13 +189,13 @@ async def measure_overload(server: Server, requests: list[bytes], arguments: arg
 
 
 async def measure_memory(server: Server, requests: list[bytes], arguments: argparse.Namespace) -> dict[str, object]:
-    """Resident memory after a tenth of the requests, and after all of them."""
-    megabytes = []
-    for number in (arguments.requests // 10, arguments.requests - arguments.requests // 10):
+    """Resident memory after a tenth of the requests of 8 clients, after all of them, and the most there was."""
+    tenth, found = arguments.requests // 10, dict[str, object](requests=arguments.requests)
+    for name, number in (("after_a_tenth_mb", tenth), ("at_the_end_mb", arguments.requests - tenth)):
         left = count(1)
         await load(server, requests, 8, lambda left=left, number=number: next(left) <= number)  # type: ignore[misc]
-        megabytes.append(round(server.megabytes(), 1))
-    return {"requests": arguments.requests, "after_a_tenth_mb": megabytes[0], "at_the_end_mb": megabytes[1]}
+        found[name] = server.megabytes()
+    return {**found, "peak_mb": server.megabytes("VmHWM")}
 
 
 async def measure_stop(server: Server, requests: list[bytes], arguments: argparse.Namespace) -> dict[str, object]:
@@ -232,9 +233,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="for each number of clients")
     parser.add_argument("--overload-seconds", type=float, default=60)
     parser.add_argument("--requests", type=int, default=20_000, help="for the memory")
-    parser.add_argument("--smallest", type=int, metavar="N", help="ask with the N smallest pictures only")
+    parser.add_argument("--pictures", metavar="ZIP", help="ask with its PNGs instead of the small set's pictures")
     arguments = parser.parse_args()
-    requests = load_requests(arguments.smallest)
+    requests = load_requests(arguments.pictures)
     for name in arguments.parts:
         server = Server(arguments.cores)
         try:

@@ -143,7 +143,7 @@ def _build_module(experiment: Experiment, data: Im2Latex100K) -> LitModel:
         module.take_weights(experiment.init)
     else:
         module.expect(data.counts())
-    module.freeze(experiment.frozen)
+    module.freeze_parts(experiment.frozen)
     if experiment.trainer.compile:
         module.teacher_forced_loss = torch.compile(module.teacher_forced_loss)  # type: ignore[method-assign]
     return module

@@ -1,13 +1,15 @@
 """The model gets the cores this process may use, and no more."""
 
 import os
+import platform
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from api_server.machine import NICENESS, model_threads, prepare_thread, usable_cores
+from api_server.machine import NICENESS, give_back_memory, model_threads, prepare_thread, usable_cores
 
 
 @pytest.mark.parametrize(("quota", "most"), [("100000 100000", 1), ("150000 100000", 2), ("50000 100000", 1)])
@@ -46,3 +48,17 @@ def test_the_thread_of_the_model_and_those_it_starts_yield_to_the_others():
     with ThreadPoolExecutor(1, initializer=prepare_thread) as model:
         assert model.submit(niceness).result() == (NICENESS, NICENESS)
     assert niceness() == (before, before)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator has ways of its own")
+def test_what_was_freed_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    pieces = [bytes(2**12) for _ in range(2**14)]  # 64 MiB, from the heap
+    last = pieces.pop()  # above them, so that the heap cannot shrink
+    del pieces
+    kept = resident()
+    give_back_memory()
+    assert kept - resident() > 2**25
+    assert last

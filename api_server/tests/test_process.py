@@ -3,12 +3,14 @@
 import json
 import signal
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
+from api_server import reader
 from api_server.settings import Settings
 from api_server.tests.fakes import FakePredictor, picture
 from api_server.tests.running import running
@@ -97,7 +99,7 @@ def test_a_client_that_hangs_up_in_its_body_is_no_fault_of_the_server(server, ca
 
 def test_a_client_that_hangs_up_is_not_computed():
     predictor = FakePredictor(is_slow=True)
-    with running(Settings(), predictor) as server, ThreadPoolExecutor(1) as other:
+    with running(Settings(threads=1), predictor) as server, ThreadPoolExecutor(1) as other:
         first = other.submit(server.send, WHOLE.replace(b"Host: a", b"Host: a\r\nConnection: close"))
         assert predictor.has_begun.wait(60)
         service = server.server.service
@@ -147,6 +149,19 @@ def test_who_asks_for_the_head_alone_gets_it_and_no_body(server, path):
     head, whole = (requests.request(method, server.url(path), timeout=60) for method in ("HEAD", "GET"))
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_memory_is_handed_back_after_a_batch_and_not_while_nothing_runs(monkeypatch):
+    times, has_come = [], threading.Event()
+    monkeypatch.setattr(reader, "TIDY_SECONDS", 0.05)
+    monkeypatch.setattr(reader, "give_back_memory", lambda: (times.append(1), has_come.set()))
+    with running() as server:
+        for number in (1, 2):
+            time.sleep(0.2)
+            assert len(times) == number - 1
+            assert requests.post(server.url("/v1/predict"), files={"file": picture()}, timeout=60).status_code == 200
+            assert has_come.wait(60)
+            has_come.clear()
 
 
 def test_two_requests_on_one_connection_are_both_answered(server):

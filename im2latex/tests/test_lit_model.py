@@ -115,7 +115,7 @@ def test_a_warm_start_from_another_size_is_refused(tmp_path):
 
 def test_a_part_to_freeze_that_is_not_there_is_answered_with_those_that_are():
     with pytest.raises(ConfigError, match=r"no part named 'encoder' to freeze, only trunk, memory_projection"):
-        make_module(OptimizerConfig()).freeze(["trunk", "encoder"])
+        make_module(OptimizerConfig()).freeze_parts(["trunk", "encoder"])
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):

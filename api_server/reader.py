@@ -25,8 +25,8 @@ from im2latex.second_look import Scales
 
 MOST_TOGETHER = 32
 """Prepared pictures run together up to so many: more are read no faster, but all answers wait for the longest."""
-MOST_PIXELS = 2**19
-"""As many pixels run together; each takes some 300 bytes while it is read."""
+MOST_PIXELS = 2**18
+"""As many pixels run together; each takes up to 800 bytes while it is read."""
 FEWEST_TOGETHER = 8
 """The threads of the model share both bounds, but each may read so many, and that part of the pixels."""
 MOST_PREPARING = 4

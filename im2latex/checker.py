@@ -63,13 +63,15 @@ class Checker(Predictor):
         require_rendering()
         super().__init__(bundle)
 
-    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
+    def predict_prepared(
+        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0, leaves_circles: bool = True
+    ) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
         If the best of these looks otherwise, too, its variations are tried. Alternatives come in the order of likeness
         and probability together.
         """
-        readings = super().predict_prepared(images)
+        readings = super().predict_prepared(images, leaves_circles=leaves_circles)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])
         others = [replace(drawn, look=look) for drawn in found if drawn.likeness < SAME for look in LOOKS[1:]]
         for drawn in _draw(images, others):

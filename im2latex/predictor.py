@@ -81,12 +81,18 @@ class Predictor:
 
     def predict_scales(self, pictures: Sequence[Scales], beam: int = 1, alternatives: int = 0) -> list[Read]:
         """Read what `prepare` made, each in its likeliest scale, and one that leaves doubts in its others, too."""
-        predict = partial(self.predict_prepared, beam=beam, alternatives=alternatives)
-        return look_again(pictures, predict([scales[0].image for scales in pictures]), predict)
+        found = self.predict_prepared([scales[0].image for scales in pictures], beam, alternatives)
+        predict = partial(self.predict_prepared, beam=beam, alternatives=alternatives, leaves_circles=False)
+        return look_again(pictures, found, predict)
 
-    def predict_prepared(self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0) -> list[Prediction]:
-        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together."""
-        return self.in_batches(images, lambda sizes: self._read(sizes, beam, alternatives), beam)
+    def predict_prepared(
+        self, images: Sequence[Tensor], beam: int = 1, alternatives: int = 0, leaves_circles: bool = True
+    ) -> list[Prediction]:
+        """Read what `im2latex.images.prepare` made, (1, H, W) each; those of like sizes run together.
+
+        What was read in circles without a beam gets one, which takes seconds, if `leaves_circles`.
+        """
+        return self.in_batches(images, lambda sizes: self._read(sizes, beam, alternatives, leaves_circles), beam)
 
     def in_batches(self, images: Sequence[Tensor], read: Callable[[list[Tensor]], list[R]], beam: int = 1) -> list[R]:
         """What `read` gives of prepared images, in order; it is handed batches, (B, 1, H, W) of each size, as `decode`.
@@ -171,7 +177,7 @@ class Predictor:
                 if token_id > UNK:
                     yield ReadToken(self.bundle.tokenizer.vocab[token_id], self.confidence.of_token(log_prob))
         found = self._to_prediction(*leave_circles(self.bundle.decoder, image, join(portions)))
-        return look_again([scales], [found], partial(Predictor.predict_prepared, self))[0]
+        return look_again([scales], [found], partial(Predictor.predict_prepared, self, leaves_circles=False))[0]
 
     def _portions(self, image: Tensor, first: int = CHUNK) -> Iterator[Portion]:
         """Token ids and log-probabilities of an image (1, 1, H, W), greedily, as soon as some are known."""
@@ -202,11 +208,11 @@ class Predictor:
         """Whether pictures of several sizes may run together; bundles of older versions want one size at a time."""
         return hasattr(self.bundle.decoder, "read_all")
 
-    def _read(self, sizes: list[Tensor], beam: int, alternatives: int) -> list[Prediction]:
+    def _read(self, sizes: list[Tensor], beam: int, alternatives: int, leaves_circles: bool) -> list[Prediction]:
         decoder: Any = self.bundle.decoder
         if not alternatives:
             readings = self.decode(sizes, beam)
-            if beam <= 1:
+            if beam <= 1 and leaves_circles:
                 readings = [leave_circles(decoder, *each) for each in zip(chain(*sizes), readings, strict=True)]
             return [self._to_prediction(*reading) for reading in readings]
         with running(), one_thread():

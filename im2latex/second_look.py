@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
+from im2latex.decoding.repetition import is_repetitive
 from im2latex.images import Prepared
 from im2latex.prediction import SAME, Prediction
 
@@ -31,7 +32,8 @@ def look_again(
 ) -> list[Read]:
     """The best reading of each picture: what was found in its likeliest scale or, if that leaves doubts, in another.
 
-    The best is what looks most like the picture, if somebody looked, or else the surest. `predict` reads images.
+    The best is what looks most like the picture, if somebody looked, or else the surest. `predict` reads images; what
+    it reads in circles is left aside.
     """
     reads = [[(scales[0], prediction)] for scales, prediction in zip(pictures, found, strict=True)]
     doubtful = [place for place, prediction in enumerate(found) if _leaves_doubts(prediction)]
@@ -39,7 +41,8 @@ def look_again(
     if others:
         again = predict([prepared.image for _, prepared in others])
         for (place, prepared), prediction in zip(others, again, strict=True):
-            reads[place].append((prepared, prediction))
+            if not is_repetitive(prediction.tokens.split()):
+                reads[place].append((prepared, prediction))
     return [max(each, key=lambda read: _worth(read[1], GAIN if read is each[0] else 0.0)) for each in reads]
 
 

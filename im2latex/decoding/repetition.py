@@ -40,13 +40,13 @@ def written(token_ids: list[int]) -> list[int]:
     return token_ids[:end]
 
 
-def is_repetitive(token_ids: Sequence[int]) -> bool:
+def is_repetitive(token_ids: Sequence[int] | Sequence[str]) -> bool:
     """Whether some tokens in a row stand there four times or more, the repeats being 16 tokens at least."""
     longest = len(token_ids) // (PERIODS + 1)
     return any(_repeats(token_ids, period) >= max(REPEATED, PERIODS * period) for period in range(1, longest + 1))
 
 
-def _repeats(token_ids: Sequence[int], period: int) -> int:
+def _repeats(token_ids: Sequence[int] | Sequence[str], period: int) -> int:
     """The most tokens in a row that are each the one `period` before."""
     same = (new == old for new, old in zip(token_ids[period:], token_ids, strict=False))
     return max((sum(1 for _ in run) for equal, run in groupby(same) if equal), default=0)

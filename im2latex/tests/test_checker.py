@@ -29,7 +29,7 @@ class Hesitant(Checker):
         self.confidences = [tokens_are_sure]
         self.searched = 0
 
-    def _read(self, sizes, beam, alternatives):
+    def _read(self, sizes, beam, alternatives, leaves_circles):
         best, *others = (
             Prediction(latex, latex, 0.9 * LESS_SURE**n, self.confidences) for n, latex in enumerate(self.formulas)
         )

@@ -53,6 +53,12 @@ def test_what_leaves_doubts_is_read_in_all_its_sizes_and_the_surest_is_taken():
     assert found == [(0.1, first[0]), (0.4, others[0.4]), (0.5, first[2])]
 
 
+def test_what_goes_round_in_circles_in_another_size_is_left_aside():
+    circles = replace(read(SURE), tokens=" ".join(["~"] * 20))
+    first = [read(DOUBTFUL)]
+    assert look(first, {0.2: circles}, [[0.1, 0.2]]) == ([(0.1, first[0])], [0.2])
+
+
 def test_what_is_hardly_surer_is_not_taken():
     first, others = [read(DOUBTFUL)], {0.2: read(DOUBTFUL + GAIN / 2)}
     assert look(first, others, [[0.1, 0.2]])[0] == [(0.1, first[0])]
@@ -85,6 +91,14 @@ def test_the_shipped_model_reads_print_that_was_misjudged(predictor, misjudged):
     assert predictor.predict_prepared([misjudged[0].image])[0].tokens != wanted.tokens
     ((taken, found),) = predictor.predict_scales([misjudged])
     assert (taken, found.tokens) == (misjudged[1], wanted.tokens)
+
+
+def test_only_the_first_reading_is_led_out_of_circles_by_a_beam(predictor, misjudged, monkeypatch):
+    led = []
+    monkeypatch.setattr("im2latex.predictor.leave_circles", lambda _, image, reading: led.append(image) or reading)
+    predictor.predict_scales([misjudged])
+    assert [image.shape for image in led] == [misjudged[0].image.shape]
+    assert misjudged[0].image.shape != misjudged[1].image.shape
 
 
 def test_a_stream_ends_with_the_better_reading(predictor, misjudged):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from im2latex.errors import ImageError
@@ -54,8 +55,8 @@ class ImageSpec:
 class Placement:
     """Where a prepared tensor lies on the upright picture that it was made of."""
 
-    left: int
-    top: int
+    left: float
+    top: float
     """Its corner, in px of the picture as it was scaled."""
     across: float
     down: float
@@ -131,6 +132,16 @@ def prepare_scales(image: Image.Image, spec: ImageSpec, most: int = MOST_SCALES)
     largest = min(fitting_factor(box, spec), sqrt(spec.max_pixels / (ink.width * ink.height)))
     factors = [min(factor, largest) for factor in likely_factors(ink.crop(box), spec.min_factor)]
     return [_scale(ink, box, factor, spec) for factor in list(dict.fromkeys(factors))[:most]]
+
+
+def resize(prepared: Prepared, factor: float) -> Prepared:
+    """A prepared picture, smaller or larger by a factor."""
+    height, width = (max(1, round(side * factor)) for side in prepared.image.shape[1:])
+    image = F.interpolate(prepared.image.unsqueeze(0), (height, width), mode="bilinear", antialias=True)[0]
+    padding = (0, -width % CELL, 0, -height % CELL)
+    old = prepared.placement
+    left, top, across, down = old.left * factor, old.top * factor, old.across / factor, old.down / factor
+    return Prepared(F.pad(image, padding), Placement(left, top, across, down, old.width, old.height))
 
 
 def _scale(whole: Image.Image, box: Box, factor: float, spec: ImageSpec) -> Prepared:

@@ -7,14 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from im2latex.images import ImageSpec, Placement, Prepared, prepare, prepare_scales
+from im2latex.images import ImageSpec, Placement, Prepared, prepare, prepare_scales, resize
 from im2latex.prediction import Prediction
 from im2latex.predictor import Predictor
-from im2latex.second_look import DOUBT, GAIN, look_again
+from im2latex.second_look import DOUBT, FACTORS, GAIN, LOST, look_again
 
 FORMULA = Image.open(Path(__file__).parents[2] / "docs/images/formula.png")
 SPEC = ImageSpec()
-SURE, DOUBTFUL, WORSE = DOUBT + 0.05, DOUBT - 0.2, DOUBT - 0.3
+SURE, DOUBTFUL, WORSE = DOUBT + 0.05, DOUBT - 0.04, DOUBT - 0.07
+CIRCLES = " ".join(["~"] * 20)
 
 
 def scale(value: float) -> Prepared:
@@ -54,9 +55,54 @@ def test_what_leaves_doubts_is_read_in_all_its_sizes_and_the_surest_is_taken():
 
 
 def test_what_goes_round_in_circles_in_another_size_is_left_aside():
-    circles = replace(read(SURE), tokens=" ".join(["~"] * 20))
+    circles = replace(read(SURE), tokens=CIRCLES)
     first = [read(DOUBTFUL)]
     assert look(first, {0.2: circles}, [[0.1, 0.2]]) == ([(0.1, first[0])], [0.2])
+
+
+def resized(mean_log_prob: float, *others: Prediction, circles: bool = False):
+    """What is read, and at which factor, of a picture of 320 px whose first reading is like this."""
+    first = read(mean_log_prob)
+    first = replace(first, tokens=CIRCLES) if circles else first
+    picture = Prepared(torch.zeros(1, 160, 320), Placement(0, 0, 1.0, 1.0, 320, 160))
+    asked: list[torch.Size] = []
+
+    def predict(images):
+        asked.extend(image.shape for image in images)
+        return others
+
+    ((prepared, found),) = look_again([[picture]], [first], predict)
+    assert asked == [(1, 128, 256), (1, 144, 288), (1, 176, 352)][: len(others)]
+    return found, round(1 / prepared.placement.across, 6)
+
+
+def test_what_lost_its_way_is_read_a_little_smaller_and_larger():
+    assert FACTORS == (0.8, 0.9, 1.1)
+    readings = [read(LOST - 0.05), read(LOST + 0.03), read(LOST + 0.02)]
+    assert resized(LOST - 0.01, *readings) == (readings[1], 0.9)
+    assert resized(LOST + 0.01) == (read(LOST + 0.01), 1.0)
+
+
+def test_so_is_what_goes_round_in_circles_unless_it_is_sure():
+    circles = replace(read(LOST + 0.05), tokens=CIRCLES)
+    assert resized(DOUBT + 0.01, circles=True)[1] == 1.0
+    assert resized(DOUBT - 0.02, read(SURE), read(WORSE), read(WORSE), circles=True) == (read(SURE), 0.8)
+    assert resized(LOST - 0.1, circles, read(WORSE), read(WORSE), circles=True)[1] == 0.8
+    assert resized(LOST - 0.1, circles, read(LOST - 0.02), read(WORSE - 0.2))[1] == 0.9
+
+
+def test_a_point_of_a_picture_that_was_resized_is_where_it_was():
+    whole = Prepared(torch.rand(1, 64, 96), Placement(-3, 5, 2.0, 2.5, 180, 170))
+    half = resize(whole, 0.5)
+    assert half.image.shape == (1, 32, 48)
+    assert half.placement.to_picture(24, 16) == whole.placement.to_picture(48, 32)
+    assert resize(whole, 0.6).image.shape == (1, 48, 64)
+    assert resize(whole, 0.6).image[0, 39:].eq(0).all()
+
+
+def test_what_was_compared_with_its_rendering_is_not_resized():
+    first = [read(LOST - 0.5, likeness=0.5)]
+    assert look(first, {}, [[0.1]]) == ([(0.1, first[0])], [])
 
 
 def test_what_is_hardly_surer_is_not_taken():

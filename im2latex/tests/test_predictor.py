@@ -15,7 +15,7 @@ from im2latex.bundle import Bundle, save_bundle
 from im2latex.calibration import Calibration
 from im2latex.decoding import Decoder
 from im2latex.errors import BundleError, ImageError
-from im2latex.images import ImageSpec
+from im2latex.images import ImageSpec, prepare
 from im2latex.latex.grammar import Grammar
 from im2latex.models import ResNetTransformerConfig
 from im2latex.predictor import Prediction, Predictor
@@ -155,8 +155,8 @@ def test_alternatives_leave_the_reading_of_the_beam_as_it_is(reader):
     assert (len(found.alternatives), alone.alternatives) == (2, [])
 
 
-def test_a_stream_yields_the_tokens_of_the_prediction_one_by_one(reader):
-    found, streamed = reader.predict(picture()), list(reader.stream(picture()))
+def test_a_stream_yields_the_tokens_of_the_first_reading_one_by_one(reader):
+    (found,), streamed = reader.predict_prepared([prepare(picture(), SPEC)]), list(reader.stream(picture()))
     assert [read.token for read in streamed] == found.tokens.split()
     assert [read.confidence for read in streamed] == pytest.approx(found.token_confidences, rel=1e-4)
 

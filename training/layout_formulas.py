@@ -8,15 +8,15 @@ In the rows of `training/long_formulas.py`, which have nothing in common, it is 
 
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from im2latex.errors import DataError
 from training.command import run_command
-from training.long_formulas import BRACKETS, COLUMNS, columns_of, whole
+from training.long_formulas import BRACKETS, COLUMNS, array, columns_of, different, whole
 from training.new_formulas import Exchange, NewConfig
-from training.rare_formulas import canonical, pieces_of, read_canonical
+from training.rare_formulas import pieces_of, read_canonical
 
 CASES = ("l l", "l l", "l l", "l", "c c", "r l", "l c l")
 WORDS = ("for", "for", "if", "if", "when", "where", "in", "at", "with")
@@ -133,12 +133,6 @@ class Layouts:
         return f"{opening} {array(' '.join(column * width), rows)} {closing}"
 
 
-def array(columns: str, rows: Sequence[Sequence[str]]) -> str:
-    """An array with such columns, its cells in braces as the normal form has them."""
-    body = "".join(" & ".join(f"{{ {cell} }}" for cell in row) + " \\\\ " for row in rows)
-    return f"\\begin{{array}} {{ {columns} }} {body}\\end{{array}}"
-
-
 def write_layout(config: LayoutConfig) -> str:
     """Writes the file and says what is in it; DataError where the list has nothing to make formulas of."""
     known = [tokens for tokens in read_canonical(config.formulas, config.only) if _plain(tokens)]
@@ -146,20 +140,14 @@ def write_layout(config: LayoutConfig) -> str:
     if not known or not pieces:
         raise DataError(f"{config.formulas}: no short formula without arrays whose source fits {config.only!r}")
     layouts, draw = Layouts(known, pieces, config), random.Random(config.seed)
-    kinds: dict[str, tuple[int, Callable[[int], str]]] = {
+    kinds = {
         "alike": (config.alike, layouts.alike),
         "grids": (config.grids, layouts.grids),
         "cases": (config.cases, layouts.cases),
         "nested": (config.nested, layouts.nested),
     }
-    made: dict[str, dict[str, None]] = {}
-    for kind, (count, make) in kinds.items():
-        made[kind] = {}
-        for tokens in canonical(make(draw.randint(config.least, config.most)) for _ in range(4 * count)):
-            if len(made[kind]) == count:
-                break
-            if config.least <= len(tokens) <= config.most:
-                made[kind][" ".join(tokens)] = None
+    lengths = (config.least, config.most)
+    made = {kind: different(count, lengths, draw, make) for kind, (count, make) in kinds.items()}
     lines = [line for formulas in made.values() for line in formulas]
     draw.shuffle(lines)
     Path(config.out).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

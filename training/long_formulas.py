@@ -58,10 +58,12 @@ def write_long(config: LongConfig) -> str:
     pieces = sorted({piece for formula in plain for piece in pieces_of(formula, LONGEST_ENTRY) if whole(piece)})
     if not plain or not pieces:
         raise DataError(f"{config.formulas}: no short formula whose source fits {config.only!r}")
-    row_by_row = cycle(plain)
+    row_by_row, lengths = cycle(plain), (config.least, config.most)
     parts = {
-        "in rows": _draw(config, config.rows, draw, lambda wanted: in_rows(row_by_row, draw.choice(COLUMNS), wanted)),
-        "matrices": _draw(config, config.matrices, draw, lambda wanted: matrix(pieces, draw, wanted)),
+        "in rows": different(
+            config.rows, lengths, draw, lambda wanted: in_rows(row_by_row, draw.choice(COLUMNS), wanted)
+        ),
+        "matrices": different(config.matrices, lengths, draw, lambda wanted: matrix(pieces, draw, wanted)),
     }
     Path(config.out).write_text("".join(f"{line}\n" for part in parts.values() for line in part), encoding="utf-8")
     return f"{config.out}: " + ", ".join(f"{len(part)} {name}" for name, part in parts.items())
@@ -70,12 +72,12 @@ def write_long(config: LongConfig) -> str:
 def in_rows(formulas: Iterator[Sequence[str]], columns: str, wanted: int) -> str:
     """An array of the next formulas, parted at their first relation where there are columns, until there are so many
     tokens."""
-    count, length, rows = len(columns.split()), 0, []
+    count, length = len(columns.split()), 0
+    rows: list[list[str]] = []
     while length < wanted:
-        cells = columns_of(next(formulas), count)
-        rows.append(" & ".join(f"{{ {cell} }}" for cell in cells))
-        length += len(rows[-1].split()) + 1
-    return f"\\begin{{array}} {{ {columns} }} " + "".join(f"{row} \\\\ " for row in rows) + "\\end{array}"
+        rows.append(columns_of(next(formulas), count))
+        length += len(" ".join(rows[-1]).split()) + 3 * count  # braces, signs between cells, and the row's end
+    return array(columns, rows)
 
 
 def columns_of(formula: Sequence[str], count: int) -> list[str]:
@@ -103,16 +105,25 @@ def matrix(pieces: Sequence[str], draw: random.Random, wanted: int) -> str:
     count = sum(end < wanted for end in ends)
     width = max(2, min(WIDEST, round(count**0.5) - draw.choice((0, 0, 1, 2))))
     rows = [entries[start : start + width] for start in range(0, count // width * width, width)]
-    body = "".join(" & ".join(f"{{ {entry} }}" for entry in row) + " \\\\ " for row in rows)
     opening, closing = draw.choice(BRACKETS)
-    return f"{draw.choice(pieces)} = {opening} \\begin{{array}} {{ {'c ' * width}}} {body}\\end{{array}} {closing}"
+    return f"{draw.choice(pieces)} = {opening} {array(' '.join('c' * width), rows)} {closing}"
 
 
-def _draw(config: LongConfig, count: int, draw: random.Random, make: Callable[[int], str]) -> list[str]:
-    """So many different formulas of allowed length, in the normal form; fewer where they cannot be found."""
+def array(columns: str, rows: Sequence[Sequence[str]]) -> str:
+    """An array with such columns, its cells in braces as the normal form has them."""
+    body = "".join(" & ".join(f"{{ {cell} }}" for cell in row) + " \\\\ " for row in rows)
+    return f"\\begin{{array}} {{ {columns} }} {body}\\end{{array}}"
+
+
+def different(count: int, lengths: tuple[int, int], draw: random.Random, make: Callable[[int], str]) -> list[str]:
+    """So many different formulas, in the normal form; fewer where they cannot be found.
+
+    Each has from the first to the second of `lengths` tokens, every length as often; `make` is told how many.
+    """
+    least, most = lengths
     made: dict[str, None] = {}
-    for tokens in canonical(make(draw.randint(config.least, config.most)) for _ in range(4 * count)):
-        if config.least <= len(tokens) <= config.most:
+    for tokens in canonical(make(draw.randint(least, most)) for _ in range(4 * count)):
+        if least <= len(tokens) <= most:
             made[" ".join(tokens)] = None
         if len(made) == count:
             break

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from im2latex.latex import canonicalize
-from training.layout_formulas import LayoutConfig, Layouts, array, main
+from training.layout_formulas import LayoutConfig, Layouts, main
+from training.long_formulas import array
 
 LINES = [r"x _ { 1 } = \frac{a}{b} + c", r"f ( v ) - z = \bar{u} + m", r"y ^ { 2 } + \psi _ { k } = k + 3 n"]
 PIECES = [r"\beta _ { 2 }", "u", "f ( v )"]

@@ -135,7 +135,7 @@ def prepare_scales(image: Image.Image, spec: ImageSpec, most: int = MOST_SCALES)
 
 
 def resize(prepared: Prepared, factor: float) -> Prepared:
-    """A prepared picture, smaller or larger by a factor."""
+    """A prepared picture, smaller or larger by a factor, with paper added right and below up to multiples of CELL."""
     height, width = (max(1, round(side * factor)) for side in prepared.image.shape[1:])
     image = F.interpolate(prepared.image.unsqueeze(0), (height, width), mode="bilinear", antialias=True)[0]
     padding = (0, -width % CELL, 0, -height % CELL)

@@ -19,12 +19,13 @@ from torch import Tensor
 from im2latex.bundle import Bundle
 from im2latex.cores import on_each_core, running
 from im2latex.decoding.variations import can_vary, vary
-from im2latex.images import ImageSpec, prepare
+from im2latex.images import ImageSpec, prepare, resize_image
 from im2latex.likeness import likeness
 from im2latex.prediction import SAME, Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
 from im2latex.rendering.tex import require_rendering
+from im2latex.second_look import FACTORS, is_lost
 from im2latex.tokenizer import EOS
 
 LOOKS = tuple(Look(font_size=size, style=style) for style in ("display", "inline") for size in (12, 11, 10))
@@ -68,20 +69,27 @@ class Checker(Predictor):
     ) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
-        If the best of these looks otherwise, too, its variations are tried. Alternatives come in the order of likeness
-        and probability together.
+        What may have lost its way is searched a little smaller and larger, too. If the best of these looks otherwise,
+        variations of it are tried. Alternatives come in the order of likeness and probability together.
         """
         readings = super().predict_prepared(images, leaves_circles=leaves_circles)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])
         others = [replace(drawn, look=look) for drawn in found if drawn.likeness < SAME for look in LOOKS[1:]]
         for drawn in _draw(images, others):
             found[drawn.place] = max(found[drawn.place], drawn, key=attrgetter("likeness"))
-        doubtful = [drawn for drawn in found if alternatives or drawn.likeness < SAME]
+        doubtful = [(drawn, images[drawn.place]) for drawn in found if alternatives or drawn.likeness < SAME]
+        resized = [
+            (drawn, resize_image(image, factor))
+            for drawn, image in doubtful
+            if is_lost(readings[drawn.place])
+            for factor in FACTORS
+        ]
+        asked = doubtful + resized
         beam = max(beam, BEAM, alternatives + 1)
-        searched = super().predict_prepared([images[drawn.place] for drawn in doubtful], beam, beam - 1)
+        searched = super().predict_prepared([image for _, image in asked], beam, beam - 1)
         hypotheses = [
             replace(drawn, reading=reading)
-            for drawn, best in zip(doubtful, searched, strict=True)
+            for (drawn, _), best in zip(asked, searched, strict=True)
             for reading in (replace(best, alternatives=[]), *best.alternatives)
         ]
         known = [{drawn.reading.tokens: drawn} for drawn in found]

@@ -136,12 +136,17 @@ def prepare_scales(image: Image.Image, spec: ImageSpec, most: int = MOST_SCALES)
 
 def resize(prepared: Prepared, factor: float) -> Prepared:
     """A prepared picture, smaller or larger by a factor, with paper added right and below up to multiples of CELL."""
-    height, width = (max(1, round(side * factor)) for side in prepared.image.shape[1:])
-    image = F.interpolate(prepared.image.unsqueeze(0), (height, width), mode="bilinear", antialias=True)[0]
-    padding = (0, -width % CELL, 0, -height % CELL)
     old = prepared.placement
     left, top, across, down = old.left * factor, old.top * factor, old.across / factor, old.down / factor
-    return Prepared(F.pad(image, padding), Placement(left, top, across, down, old.width, old.height))
+    placement = Placement(left, top, across, down, old.width, old.height)
+    return Prepared(resize_image(prepared.image, factor), placement)
+
+
+def resize_image(image: torch.Tensor, factor: float) -> torch.Tensor:
+    """What `resize` makes of the image (1, H, W) alone."""
+    height, width = (max(1, round(side * factor)) for side in image.shape[1:])
+    resized = F.interpolate(image.unsqueeze(0), (height, width), mode="bilinear", antialias=True)[0]
+    return F.pad(resized, (0, -width % CELL, 0, -height % CELL))
 
 
 def _scale(whole: Image.Image, box: Box, factor: float, spec: ImageSpec) -> Prepared:

@@ -18,6 +18,9 @@ PLAY = 1
 WINDOW = 9
 """Pixels, width and height of the windows that are compared: about a letter."""
 
+UNEVEN = 1.5
+"""By how much more a picture may be stretched in one direction than in the other: fonts differ in width by less."""
+
 FAINT = 0.005
 """Mean square of ink in a window that hardly counts."""
 
@@ -30,11 +33,14 @@ def likeness(left: Tensor, right: Tensor) -> float:
 
     They are laid upon each other where their normalised cross-correlation is highest. In each window the squared
     difference is divided by the squares of both; of that, weighted by the ink, the power mean is taken from 1.
-    1: the same, but for their size; 0: one of them shows nothing.
+    1: the same, but for their size; 0: one of them shows nothing, or is of another shape.
     """
     if not (left > INK).any() or not (right > INK).any():
         return 0.0
-    fixed, moved = _register(_crop(left), _crop(right))
+    left, right = _crop(left), _crop(right)
+    if not _same_shape(left, right):
+        return 0.0
+    fixed, moved = _register(left, right)
     ink = _windows(fixed.square() + moved.square())
     unlike = _windows((fixed - moved).square()) / (ink + FAINT)
     mean = float((ink * unlike**SEVERITY).sum() / ink.sum())
@@ -45,6 +51,13 @@ def _crop(picture: Tensor) -> Tensor:
     """The ink of a picture (1, H, W) as (1, 1, h, w)."""
     rows, columns = ((picture[0] > INK).any(dim=side).nonzero().flatten() for side in (1, 0))
     return picture[None, :, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _same_shape(left: Tensor, right: Tensor) -> bool:
+    """Whether the right one, brought to the height or the width of the left one, is about as wide or as high."""
+    (height, width), (tall, wide) = left.shape[2:], right.shape[2:]
+    sides = (width, wide * height / tall), (height, tall * width / wide)
+    return any(max(pair) <= UNEVEN * min(pair) + 2 * PLAY for pair in sides)
 
 
 def _register(left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:

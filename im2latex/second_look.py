@@ -57,12 +57,17 @@ def look_again(
 
 
 def _others(scales: Scales, prediction: Prediction) -> list[Prepared]:
-    """What else a picture is read in after such a prediction; a likeness is to print of the right size alone."""
+    """What else a picture is read in after such a prediction; `checker.py` resizes pictures itself."""
     if prediction.mean_log_prob >= DOUBT or (prediction.likeness or 0.0) >= SAME:
         return []
-    lost = prediction.mean_log_prob < LOST or _circles(prediction)
-    resized = [resize(scales[0], factor) for factor in FACTORS] if lost and prediction.likeness is None else []
+    drawn = prediction.likeness is not None
+    resized = [resize(scales[0], factor) for factor in FACTORS] if not drawn and is_lost(prediction) else []
     return [*scales[1:], *resized]
+
+
+def is_lost(prediction: Prediction) -> bool:
+    """Whether a reading may have lost its way."""
+    return prediction.mean_log_prob < LOST or _circles(prediction)
 
 
 def _worth(prediction: Prediction, favour: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from im2latex.latex import canonicalize
 from im2latex.prediction import SAME, Prediction
 from im2latex.predictor import Predictor
 from im2latex.rendering.look import Look
+from im2latex.second_look import LOST
 from im2latex.tests.rendering import draw
 
 TRUE, WRONG, WRONGER = r"\frac{a+b}{c}=x^{2}", r"\frac{a+b}{c}=x^{3}", r"\frac{a+b}{c}=x_{2}"
@@ -65,6 +66,31 @@ def test_what_no_beam_finds_is_found_by_doubting_every_token_and_of_the_best_aga
     assert found.latex == TRUE
     assert found.likeness > SAME
     assert Hesitant(tokens, tokens_are_sure=KNOWN - 0.01).predict(picture_of(TRUE)).latex == tokens
+
+
+class Astray(Hesitant):
+    """Reads one formula in a picture of the size that it sees first, so surely, and another one in all others."""
+
+    def __init__(self, formula, other, mean_log_prob):
+        super().__init__(formula, other)
+        self.mean_log_prob = mean_log_prob
+        self.own = None
+
+    def _read(self, sizes, beam, alternatives, leaves_circles):
+        self.own = self.own or sizes[0].shape
+        return [
+            Prediction(formula, formula, 0.5, [0.0], mean_log_prob=self.mean_log_prob)
+            for images in sizes
+            for formula in [self.formulas[images.shape != self.own]] * len(images)
+        ]
+
+
+@pytest.mark.needs_latex
+@pytest.mark.parametrize(("mean_log_prob", "found"), [(LOST - 0.01, TRUE), (LOST + 0.01, WRONGER)])
+def test_what_lost_its_way_is_read_in_other_sizes_and_compared_in_its_own(mean_log_prob, found):
+    prediction = Astray(WRONGER, TRUE, mean_log_prob).predict(picture_of(TRUE))
+    assert prediction.latex == found
+    assert (prediction.likeness > SAME) == (found == TRUE)
 
 
 @pytest.mark.needs_latex

@@ -60,4 +60,25 @@ def test_one_pixel_is_enough():
     dot = torch.zeros(1, 16, 16)
     dot[0, 5, 5] = 1
     assert likeness(dot, dot) == pytest.approx(1, abs=1e-4)
-    assert 0 < likeness(prepared(PICTURE), dot) < 0.9
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_what_is_of_another_shape_is_like_nothing(count):
+    row = Image.new("L", (count * PICTURE.width, PICTURE.height), 255)
+    for place in range(count):
+        row.paste(PICTURE, (place * PICTURE.width, 0))
+    assert likeness(prepared(PICTURE), prepared(row)) == likeness(prepared(row), prepared(PICTURE)) == 0
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_narrow_stroke_may_be_a_pixel_wider(turned):
+    narrow, wider = (torch.zeros(1, 48, 48) for _ in range(2))
+    narrow[0, 4:44, 10] = 1
+    wider[0, 4:44, 10:12] = 1
+    pair = [stroke.transpose(1, 2) if turned else stroke for stroke in (narrow, wider)]
+    assert likeness(*pair) > 0.5
+
+
+def test_print_of_another_width_is_still_compared():
+    broad = PICTURE.resize((round(1.3 * PICTURE.width), PICTURE.height), Image.Resampling.LANCZOS)
+    assert likeness(prepared(PICTURE), prepared(broad)) > 0.5

@@ -69,8 +69,8 @@ class Checker(Predictor):
     ) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
-        What may have lost its way is searched a little smaller and larger, too. If the best of these looks otherwise,
-        variations of it are tried. Alternatives come in the order of likeness and probability together.
+        What may have lost its way is read and searched a little smaller and larger, too. If the best of these looks
+        otherwise, variations of it are tried. Alternatives come in the order of likeness and probability together.
         """
         readings = super().predict_prepared(images, leaves_circles=leaves_circles)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])
@@ -92,6 +92,8 @@ class Checker(Predictor):
             for (drawn, _), best in zip(asked, searched, strict=True)
             for reading in (replace(best, alternatives=[]), *best.alternatives)
         ]
+        again = super().predict_prepared([image for _, image in resized], leaves_circles=False)
+        hypotheses += [replace(drawn, reading=reading) for (drawn, _), reading in zip(resized, again, strict=True)]
         known = [{drawn.reading.tokens: drawn} for drawn in found]
         _add(known, _draw(images, hypotheses))
         varied: dict[int, _Drawn] = {}

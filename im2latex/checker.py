@@ -47,7 +47,7 @@ ROUNDS = 3
 """... and of the best of those, as long as one is better, but no oftener than this."""
 
 KNOWN = 0.85
-"""Mean confidence of its tokens from which a reading is worth variations: noise stays below, what was printed above."""
+"""Mean confidence of its tokens from which a reading is worth more work: noise stays below, what was printed above."""
 
 LEAST = 1e-300
 """What counts as the confidence of a reading that has less, so that it has a logarithm."""
@@ -69,8 +69,9 @@ class Checker(Predictor):
     ) -> list[Prediction]:
         """As `Predictor.predict_prepared`: greedily, and what looks otherwise with a beam of BEAM or, if wider, `beam`.
 
-        What may have lost its way is read and searched a little smaller and larger, too. If the best of these looks
-        otherwise, variations of it are tried. Alternatives come in the order of likeness and probability together.
+        What may have lost its way, and is no noise, is read and searched a little smaller and larger, too. If the best
+        of these looks otherwise, variations of it are tried. Alternatives come in the order of likeness and probability
+        together.
         """
         readings = super().predict_prepared(images, leaves_circles=leaves_circles)
         found = _draw(images, [_Drawn(place, reading, LOOKS[0]) for place, reading in enumerate(readings)])
@@ -81,7 +82,7 @@ class Checker(Predictor):
         resized = [
             (drawn, resize_image(image, factor))
             for drawn, image in doubtful
-            if is_lost(readings[drawn.place])
+            if drawn.is_worth_more and is_lost(drawn.reading)
             for factor in FACTORS
         ]
         asked = doubtful + resized

@@ -69,28 +69,34 @@ def test_what_no_beam_finds_is_found_by_doubting_every_token_and_of_the_best_aga
 
 
 class Astray(Hesitant):
-    """Reads one formula in a picture of the size that it sees first, so surely, and another one in all others."""
+    """Reads the first formula in a picture of the size that it sees first, the last in all others, which it counts."""
 
-    def __init__(self, formula, other, mean_log_prob):
-        super().__init__(formula, other)
+    def __init__(self, *formulas, mean_log_prob, tokens_are_sure):
+        super().__init__(*formulas, tokens_are_sure=tokens_are_sure)
         self.mean_log_prob = mean_log_prob
         self.own = None
+        self.others = 0
 
     def _read(self, sizes, beam, alternatives, leaves_circles):
         self.own = self.own or sizes[0].shape
-        return [
-            Prediction(formula, formula, 0.5, [0.0], mean_log_prob=self.mean_log_prob)
-            for images in sizes
-            for formula in [self.formulas[images.shape != self.own]] * len(images)
-        ]
+        found = [self.formulas[-1 if images.shape != self.own else 0] for images in sizes for _ in images]
+        self.others += found.count(self.formulas[-1])
+        return [Prediction(each, each, 0.5, self.confidences, mean_log_prob=self.mean_log_prob) for each in found]
 
 
 @pytest.mark.needs_latex
-@pytest.mark.parametrize(("mean_log_prob", "found"), [(LOST - 0.01, TRUE), (LOST + 0.01, WRONGER)])
-def test_what_lost_its_way_is_read_in_other_sizes_and_compared_in_its_own(mean_log_prob, found):
-    prediction = Astray(WRONGER, TRUE, mean_log_prob).predict(picture_of(TRUE))
-    assert prediction.latex == found
-    assert (prediction.likeness > SAME) == (found == TRUE)
+@pytest.mark.parametrize(
+    ("mean_log_prob", "tokens_are_sure", "is_resized"),
+    [(LOST - 0.01, KNOWN, True), (LOST + 0.01, KNOWN, False), (LOST - 0.01, KNOWN - 0.01, False)],
+    ids=["lost", "not lost", "noise"],
+)
+def test_what_lost_its_way_is_read_in_other_sizes_and_compared_in_its_own(mean_log_prob, tokens_are_sure, is_resized):
+    predictor = Astray(WRONGER, TRUE, mean_log_prob=mean_log_prob, tokens_are_sure=tokens_are_sure)
+    found = predictor.predict(picture_of(TRUE))
+    assert bool(predictor.others) == is_resized
+    if is_resized:
+        assert found.latex == TRUE
+        assert found.likeness >= SAME
 
 
 @pytest.mark.needs_latex

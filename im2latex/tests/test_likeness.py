@@ -60,6 +60,7 @@ def test_one_pixel_is_enough():
     dot = torch.zeros(1, 16, 16)
     dot[0, 5, 5] = 1
     assert likeness(dot, dot) == pytest.approx(1, abs=1e-4)
+    assert likeness(prepared(PICTURE), dot) == 0
 
 
 @pytest.mark.parametrize("count", [2, 5])

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from im2latex.bundle import Bundle
 from im2latex.cores import on_each_core, running
-from im2latex.decoding.variations import can_vary, vary
+from im2latex.decoding.variations import vary
 from im2latex.images import ImageSpec, prepare, resize_image
 from im2latex.likeness import likeness
 from im2latex.prediction import SAME, Prediction
@@ -110,16 +110,19 @@ class Checker(Predictor):
         return answers
 
     def _vary(self, images: Sequence[Tensor], unlike: Sequence["_Drawn"]) -> list["_Drawn"]:
-        """Readings that differ from these at a doubtful place; none of models that cannot verify guesses."""
+        """Readings that differ from these at a doubtful place; none of bundles without a draft."""
         decoder: Any = self.bundle.decoder
+        draft = self.draft
+        if draft is None:
+            return []
         encode = self.bundle.tokenizer.encode
 
         def vary_one(drawn: _Drawn) -> list[_Drawn]:
             token_ids = [*encode(drawn.reading.tokens.split()), EOS]
-            portions = vary(decoder, images[drawn.place], token_ids, VARIATIONS)
+            portions = vary(decoder, draft, images[drawn.place], token_ids, VARIATIONS)
             return [replace(drawn, reading=self._to_prediction(*portion)) for portion in portions]
 
-        return list(chain(*on_each_core(vary_one, unlike))) if can_vary(decoder) else []
+        return list(chain(*on_each_core(vary_one, unlike)))
 
 
 @dataclass(frozen=True)

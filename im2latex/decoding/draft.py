@@ -116,6 +116,13 @@ class Pencil:
     def _bind(self, bind: Any, name: str, tensor: Tensor) -> None:
         bind(name, "cpu", 0, np.float32, tuple(tensor.shape), tensor.data_ptr())
 
+    def remember(self, reading: list[Tensor]) -> None:
+        """What the decoder's `reading` holds of the tokens before its newest takes the place of what was guessed."""
+        state, memories = reading[4:], len(self.kept) // 2
+        time = int(state[memories + 1][0])
+        for place, past in enumerate(self.kept[memories:]):
+            past[:, :, :time] = state[memories + 2 + place // 2][:, place % 2, :, :time]
+
     def guess(self, token_id: int, time: int, count: int) -> list[int]:
         """Up to `count` token ids that follow `token_id`, the one at place `time`; fewer if they come to an end."""
         guessed: list[int] = []

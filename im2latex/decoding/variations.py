@@ -11,27 +11,24 @@ import torch
 from torch import Tensor
 
 from im2latex.cores import one_thread, running
-from im2latex.decoding.draft import Portion
+from im2latex.decoding.draft import CHUNK, Draft, Pencil, Portion
 from im2latex.tokenizer import BOS, EOS, PAD
 
 FAINTEST = 10
 """Nats by which a token may be less probable than the one that was read."""
-GUESSED = 8
-"""Tokens that are guessed to follow, twice as many each time that they do."""
+ALIKE = 4
+"""Tokens that a variation and the reading must have in common, one after the other, ..."""
 NEAR = 8
-"""Tokens on either side, among which the reading is looked for again once a variation has left it."""
+"""... this many places apart at most, before it is guessed to go on as the reading does, ..."""
+FORESEEN = 32
+"""... for so many tokens."""
 
 
-def can_vary(decoder: Any) -> bool:
-    """Whether the decoder, that of a bundle, takes many tokens at once, as the Transformer does."""
-    return hasattr(decoder, "verify") and hasattr(decoder.model, "extend")
-
-
-def vary(decoder: Any, image: Tensor, token_ids: Sequence[int], count: int) -> list[Portion]:
+def vary(decoder: Any, draft: Draft, image: Tensor, token_ids: Sequence[int], count: int) -> list[Portion]:
     """Up to `count` readings of an image (1, H, W) that leave `token_ids`, which end with EOS, each for another token.
 
     Those tokens are taken that come nearest to the read ones in probability; each reading goes on as the decoder does,
-    greedily. Ask `can_vary` first.
+    greedily. `draft` is that of its bundle.
     """
     with running(), one_thread():
         reading = decoder.begin(image.unsqueeze(0))
@@ -45,6 +42,7 @@ def vary(decoder: Any, image: Tensor, token_ids: Sequence[int], count: int) -> l
             doubts[place].masked_fill_(decoder.mask.forbidden(position)[0], -torch.inf)
             positions.append(position)
             position = decoder.mask.advance(position, token_id)
+        pencil = Pencil(draft, state[: 2 * draft.layers])
         doubts.scatter_(1, read.T, -torch.inf)
         best = doubts.flatten().topk(min(count, doubts.numel()))
         others = [divmod(flat, doubts.shape[1]) for flat in best.indices[best.values > -FAINTEST].tolist()]
@@ -55,32 +53,45 @@ def vary(decoder: Any, image: Tensor, token_ids: Sequence[int], count: int) -> l
             if token_id not in (EOS, PAD):
                 position = decoder.mask.advance(positions[place], torch.tensor([token_id]))
                 state_there = decoder.model.rewind(state, len(token_ids) - place - 1)
-                for ids, more in _go_on(decoder, start, position + state_there, token_ids):
+                for ids, more in _go_on(decoder, pencil, start, position + state_there, token_ids):
                     start, logs = start + ids, logs + more
             found.append((start, logs))
     return found
 
 
-def _go_on(decoder: Any, start: list[int], reading: list[Tensor], known: Sequence[int]) -> Iterator[Portion]:
-    """What the decoder writes after `start`, in portions: soon much as in `known`, which is therefore guessed."""
+def _go_on(
+    decoder: Any, pencil: Pencil, start: list[int], reading: list[Tensor], known: Sequence[int]
+) -> Iterator[Portion]:
+    """What the decoder writes after `start`, in portions."""
     written = _after_bos(torch.tensor([start]))
-    place, count = len(start), GUESSED
     while written.shape[1] <= decoder.max_tokens and int(written[0, -1]) != EOS:
-        guess = list(known[place : place + min(count, decoder.max_tokens + 1 - written.shape[1])]) or [EOS]
+        pencil.remember(reading)
+        guess = _guess(pencil, written[0].tolist(), known)[: decoder.max_tokens + 1 - written.shape[1]]
         taken, log_probs, reading = decoder.verify(torch.tensor([guess]), written, reading)
         written = torch.cat([written, taken], dim=1)
-        ids: list[int] = taken[0].tolist()
-        yield ids, log_probs[0].tolist()
-        place, count = place + len(ids), 2 * count
-        if ids != guess:
-            place, count = _find(known, written[0, -2:].tolist(), place), GUESSED
+        yield taken[0].tolist(), log_probs[0].tolist()
 
 
-def _find(known: Sequence[int], last: Sequence[int], place: int) -> int:
-    """The place in `known` that follows the `last` two tokens, or but the last, nearest to `place`; else `place`."""
-    near = range(max(1, place - NEAR), min(len(known), place + NEAR) + 1)
-    ends = [end for end in near if known[end - 1] == last[1]]
-    return min(ends, key=lambda end: (known[max(0, end - 2)] != last[0], abs(end - place)), default=place)
+def _guess(pencil: Pencil, written: list[int], known: Sequence[int]) -> list[int]:
+    """What the draft writes next until it comes upon what is `known`, and then that; at least one token."""
+    tokens = list(written)
+    while len(tokens) < len(written) + CHUNK:
+        place = _find(known, tokens[-ALIKE:], len(tokens) - 1)
+        if place is not None:
+            tokens += known[place : place + FORESEEN]
+            break
+        guess = pencil.guess(tokens[-1], len(tokens) - 1, 1)
+        if not guess:
+            break
+        tokens += guess
+    return tokens[len(written) :] or [EOS]
+
+
+def _find(known: Sequence[int], last: Sequence[int], place: int) -> int | None:
+    """The place in `known` that the `last` tokens lead up to, the one nearest to `place`; None: there is none."""
+    near = range(max(len(last), place - NEAR), min(len(known) - 1, place + NEAR) + 1)
+    ends = [end for end in near if list(known[end - len(last) : end]) == list(last)]
+    return min(ends, key=lambda end: abs(end - place), default=None)
 
 
 def _after_bos(token_ids: Tensor) -> Tensor:

@@ -68,6 +68,13 @@ def test_what_no_beam_finds_is_found_by_doubting_every_token_and_of_the_best_aga
     assert Hesitant(tokens, tokens_are_sure=KNOWN - 0.01).predict(picture_of(TRUE)).latex == tokens
 
 
+@pytest.mark.needs_latex
+def test_without_a_draft_nothing_is_doubted():
+    predictor = Hesitant(WRONG, tokens_are_sure=KNOWN)
+    predictor.draft = None
+    assert predictor.predict(picture_of(TRUE)).latex == WRONG
+
+
 class Astray(Hesitant):
     """Reads the first formula in a picture of the size that it sees first, the last in all others, which it counts."""
 

@@ -1,24 +1,31 @@
 """A variation is what the decoder itself reads once another token is written at one place."""
 
 import io
+from pathlib import Path
 
 import pytest
 import torch
 
 from im2latex.decoding import Decoder, variations
-from im2latex.decoding.variations import can_vary, vary
-from im2latex.tests.small_models import SMALL
+from im2latex.decoding.draft import Draft
+from im2latex.decoding.variations import vary
+from im2latex.images import open_image, prepare
+from im2latex.predictor import Predictor
 from im2latex.tests.test_decoding import IMAGES, SIZES
 from im2latex.tests.test_grammar import GRAMMAR, TOKENIZER
 from im2latex.tokenizer import BOS, EOS
+from training.draft_graph import draft_graph
+
+FORMULA = Path(__file__).parents[2] / "docs/images/formula.png"
 
 
 @pytest.fixture(params=[False, True], ids=["eager", "scripted"])
-def decoder(request):
+def reader(request):
+    """A decoder, and its draft."""
     torch.manual_seed(0)
     made = Decoder(SIZES.build(len(TOKENIZER)), SIZES.max_tokens, GRAMMAR).eval()
     torch.nn.init.normal_(made.model.embedding.weight, std=0.5)
-    return saved(made) if request.param else made
+    return (saved(made) if request.param else made), Draft(draft_graph(made))
 
 
 def saved(decoder):
@@ -50,10 +57,11 @@ def first_difference(one, other):
 
 
 @torch.inference_mode()
-def test_the_decoder_goes_on_from_one_other_token_at_the_most_doubtful_places(decoder):
+def test_the_decoder_goes_on_from_one_other_token_at_the_most_doubtful_places(reader):
+    decoder, draft = reader
     for image in IMAGES[:2]:
         token_ids = decoder(image[None])[0][0].tolist()
-        found = vary(decoder, image, token_ids, 6)
+        found = vary(decoder, draft, image, token_ids, 6)
         assert len({tuple(ids) for ids, _ in found}) == len(found) == 6
         for ids, log_probs in found:
             place = first_difference(ids, token_ids)
@@ -63,14 +71,26 @@ def test_the_decoder_goes_on_from_one_other_token_at_the_most_doubtful_places(de
 
 
 @torch.inference_mode()
-def test_tokens_that_are_far_less_probable_are_not_tried(decoder, monkeypatch):
-    token_ids = decoder(IMAGES[:1])[0][0].tolist()
-    assert vary(decoder, IMAGES[0], token_ids, 3)
+def test_tokens_that_are_far_less_probable_are_not_tried(reader, monkeypatch):
+    token_ids = reader[0](IMAGES[:1])[0][0].tolist()
+    assert vary(*reader, IMAGES[0], token_ids, 3)
     monkeypatch.setattr(variations, "FAINTEST", 0.0)
-    assert vary(decoder, IMAGES[0], token_ids, 3) == []
+    assert vary(*reader, IMAGES[0], token_ids, 3) == []
 
 
-def test_models_that_verify_no_guesses_are_not_varied():
-    decoder = Decoder(SMALL["cnn_gru"].build(len(TOKENIZER)), 9, GRAMMAR)
-    assert not can_vary(decoder)
-    assert can_vary(Decoder(SIZES.build(len(TOKENIZER)), 9, GRAMMAR))
+def test_what_goes_on_as_the_reading_does_is_verified_in_few_passes():
+    predictor = Predictor.load()
+    decoder, passes = predictor.bundle.decoder, []
+
+    class Watched:
+        begin, model, mask, max_tokens = decoder.begin, decoder.model, decoder.mask, decoder.max_tokens
+
+        def verify(self, guessed, written, reading):
+            passes.append(guessed.shape[1])
+            return decoder.verify(guessed, written, reading)
+
+    image = prepare(open_image(FORMULA.read_bytes()), predictor.bundle.spec)
+    tokens = predictor.predict(FORMULA).tokens.split()
+    found = vary(Watched(), predictor.draft, image, [*predictor.bundle.tokenizer.encode(tokens), EOS], 16)
+    assert len(found) == 16
+    assert len(passes) < 2 * len(found)

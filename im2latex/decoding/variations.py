@@ -4,7 +4,7 @@ A beam keeps what is most probable as a whole; of a long formula that is the sam
 every place is doubted by itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ FORESEEN = 32
 """... for so many tokens."""
 
 
-def vary(decoder: Any, draft: Draft, image: Tensor, token_ids: Sequence[int], count: int) -> list[Portion]:
+def vary(decoder: Any, draft: Draft, image: Tensor, token_ids: list[int], count: int) -> list[Portion]:
     """Up to `count` readings of an image (1, H, W) that leave `token_ids`, which end with EOS, each for another token.
 
     Those tokens are taken that come nearest to the read ones in probability; each reading goes on as the decoder does,
@@ -60,7 +60,7 @@ def vary(decoder: Any, draft: Draft, image: Tensor, token_ids: Sequence[int], co
 
 
 def _go_on(
-    decoder: Any, pencil: Pencil, start: list[int], reading: list[Tensor], known: Sequence[int]
+    decoder: Any, pencil: Pencil, start: list[int], reading: list[Tensor], known: list[int]
 ) -> Iterator[Portion]:
     """What the decoder writes after `start`, in portions."""
     written = _after_bos(torch.tensor([start]))
@@ -72,7 +72,7 @@ def _go_on(
         yield taken[0].tolist(), log_probs[0].tolist()
 
 
-def _guess(pencil: Pencil, written: list[int], known: Sequence[int]) -> list[int]:
+def _guess(pencil: Pencil, written: list[int], known: list[int]) -> list[int]:
     """What the draft writes next until it comes upon what is `known`, and then that; at least one token."""
     tokens = list(written)
     while len(tokens) < len(written) + CHUNK:
@@ -87,10 +87,10 @@ def _guess(pencil: Pencil, written: list[int], known: Sequence[int]) -> list[int
     return tokens[len(written) :] or [EOS]
 
 
-def _find(known: Sequence[int], last: Sequence[int], place: int) -> int | None:
+def _find(known: list[int], last: list[int], place: int) -> int | None:
     """The place in `known` that the `last` tokens lead up to, the one nearest to `place`; None: there is none."""
     near = range(max(len(last), place - NEAR), min(len(known) - 1, place + NEAR) + 1)
-    ends = [end for end in near if list(known[end - len(last) : end]) == list(last)]
+    ends = [end for end in near if known[end - len(last) : end] == last]
     return min(ends, key=lambda end: abs(end - place), default=None)
 
 

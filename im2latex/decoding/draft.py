@@ -119,7 +119,7 @@ class Pencil:
     def remember(self, reading: list[Tensor]) -> None:
         """What the decoder's `reading` holds of the tokens before its newest takes the place of what was guessed."""
         state, memories = reading[4:], len(self.kept) // 2
-        time = int(state[memories + 1][0])
+        time = int(state[memories + 1][0])  # after the memories and their padding
         for place, past in enumerate(self.kept[memories:]):
             past[:, :, :time] = state[memories + 2 + place // 2][:, place % 2, :, :time]
 

@@ -42,10 +42,10 @@ def vary(decoder: Any, draft: Draft, image: Tensor, token_ids: list[int], count:
             doubts[place].masked_fill_(decoder.mask.forbidden(position)[0], -torch.inf)
             positions.append(position)
             position = decoder.mask.advance(position, token_id)
-        pencil = Pencil(draft, state[: 2 * draft.layers])
         doubts.scatter_(1, read.T, -torch.inf)
         best = doubts.flatten().topk(min(count, doubts.numel()))
         others = [divmod(flat, doubts.shape[1]) for flat in best.indices[best.values > -FAINTEST].tolist()]
+        pencil = Pencil(draft, state[: 2 * draft.layers])
         known, found = chosen.flatten().tolist(), []
         for place, token_id in sorted(others, reverse=True):  # each overwrites what the state holds from its place on
             start = [*token_ids[:place], token_id]

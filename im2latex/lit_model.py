@@ -214,7 +214,7 @@ class LitModel(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         config = self.optimizer_config
-        optimizer = build_optimizer(self.model, config)
+        optimizer = build_optimizer(self.model, config, bf16=self.trainer.precision == "bf16-mixed")
         total_steps = config.total_steps or self._planned_steps()
         self.warmup_steps = capped_warmup(config, total_steps)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(config, total_steps))

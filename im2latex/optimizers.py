@@ -31,9 +31,10 @@ class OptimizerConfig:
     ema_decay: float = 0.999
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, config: OptimizerConfig, bf16: bool = False) -> torch.optim.Optimizer:
     """An optimizer over all parameters; biases, norms and embeddings are neither decayed nor orthogonalised.
 
+    `bf16`: Muon orthogonalises in bfloat16, where the machine multiplies it faster.
     AdamW is not fused: Lightning clips no gradients of a fused optimizer in bf16.
     """
     matrices = [
@@ -42,7 +43,7 @@ def build_optimizer(model: nn.Module, config: OptimizerConfig) -> torch.optim.Op
     ids = {id(parameter) for parameter in matrices}
     others = [p for p in model.parameters() if p.requires_grad and id(p) not in ids]
     if config.name == "muon":
-        return Muon(matrices, others, config.learning_rate, config.weight_decay)
+        return Muon(matrices, others, config.learning_rate, config.weight_decay, bf16)
     groups = [
         {"params": matrices, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -77,13 +78,18 @@ class Muon(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024): momentum, orthogonalised, for matrices and convolutions; AdamW for everything else.
 
     An update is scaled to the root mean square of an AdamW update (Liu et al. 2025, arXiv 2502.16982), so both parts
-    share one learning rate. Matrices of one shape are orthogonalised together, in float32:
-    in bfloat16 the Gram matrices below drive small singular values past 100.
+    share one learning rate. Matrices of one shape are orthogonalised together.
     """
 
     def __init__(
-        self, matrices: Iterable[Tensor], others: Iterable[Tensor], learning_rate: float, weight_decay: float
+        self,
+        matrices: Iterable[Tensor],
+        others: Iterable[Tensor],
+        learning_rate: float,
+        weight_decay: float,
+        bf16: bool = False,
     ) -> None:
+        self.orthogonalize = orthogonalize_bf16 if bf16 else orthogonalize
         groups: list[dict[str, Any]] = [
             {"params": list(matrices), "orthogonal": True, "weight_decay": weight_decay},
             {"params": list(others), "orthogonal": False, "weight_decay": 0.0},
@@ -112,7 +118,7 @@ class Muon(torch.optim.Optimizer):
         for (rows, columns), members in by_shape.items():
             gradients = [self._momentum(p, _gradient(p), group["momentum"]) for p in members]
             updates = torch.stack([gradient.reshape(rows, columns) for gradient in gradients])
-            updates = orthogonalize(updates)  # (N, rows, columns)
+            updates = self.orthogonalize(updates)  # (N, rows, columns)
             size = group["lr"] * 0.2 * math.sqrt(max(rows, columns))
             for parameter, update in zip(members, updates, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
@@ -151,9 +157,7 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
     Every iterate is Q X with Q a polynomial in the Gram matrix X X^T, so only the small square Q is iterated.
     """
     a, b, c = NEWTON_SCHULZ
-    tall = matrices.shape[1] > matrices.shape[2]
-    wide = matrices.mT if tall else matrices  # (N, short, long)
-    wide = wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    tall, wide = _normalised(matrices)  # (N, short, long)
     gram = wide @ wide.mT  # (N, short, short)
     identity = torch.eye(wide.shape[1], dtype=wide.dtype, device=wide.device)
     total = identity.expand_as(gram)
@@ -163,3 +167,26 @@ def orthogonalize(matrices: Tensor, steps: int = 5) -> Tensor:
         gram = factor @ gram @ factor
     result: Tensor = total @ wide
     return result.mT if tall else result
+
+
+def orthogonalize_bf16(matrices: Tensor, steps: int = 5) -> Tensor:
+    """As `orthogonalize`, but X itself is iterated, as Jordan et al. do, in bfloat16; the result is float32.
+
+    It rounds too coarsely for a Gram matrix carried along: small singular values would grow past 100.
+    """
+    a, b, c = NEWTON_SCHULZ
+    tall, wide = _normalised(matrices)
+    iterate = wide.bfloat16()
+    for _ in range(steps):
+        gram = iterate @ iterate.mT  # (N, short, short)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        iterate = torch.baddbmm(iterate, factor, iterate, beta=a)
+    result = iterate.float()
+    return result.mT if tall else result
+
+
+def _normalised(matrices: Tensor) -> tuple[bool, Tensor]:
+    """Whether they have more rows than columns, and the matrices, then transposed, with a Frobenius norm of 1."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    wide = matrices.mT if tall else matrices
+    return tall, wide / (wide.norm(dim=(1, 2), keepdim=True) + 1e-7)

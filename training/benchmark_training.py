@@ -72,7 +72,7 @@ def measure_training(
         batch_size, 1, -(-MEDIAN_HEIGHT // 16) * 16, -(-MEDIAN_WIDTH // 16) * 16, device=device
     )
     token_ids = torch.randint(4, len(vocab), (batch_size, MEAN_TOKENS + 2), device=device)
-    learner = build_optimizer(module.model, optimizer)
+    learner = build_optimizer(module.model, optimizer, bf16=precision == "bf16-mixed")
     watch = stopwatch(device)
     for step in range(steps + 2):
         if step == 2:

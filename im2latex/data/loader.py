@@ -17,6 +17,10 @@ from im2latex.images import ImageSpec, prepare, print_factor, to_ink
 from im2latex.tokenizer import BOS, EOS, PAD
 
 
+OUTGROWING = 0.2
+"""Chance that augmented pictures may outgrow the padding of their batch: all others would be padded to the largest."""
+
+
 class Augments(Protocol):
     """What training does to its pictures; im2latex.data.augment.Augment is one."""
 
@@ -28,7 +32,8 @@ class FormulaBatches(Dataset[FormulaBatch]):
     """Makes a batch of the samples it is asked for; runs inside the loader's workers.
 
     What augmentation does to a sample depends on seed, epoch and sample alone, not on worker or rank; but for the
-    scale, which a batch shares and its first sample draws.
+    scale, which a batch shares and its first sample draws, and for pictures that outgrow their batch, which stay as
+    they are in most batches.
     """
 
     def __init__(
@@ -39,8 +44,8 @@ class FormulaBatches(Dataset[FormulaBatch]):
 
     def __getitems__(self, indices: list[int]) -> FormulaBatch:
         """The batch of these samples, in this order, padded with paper to one size on the sampler's grid."""
-        scale = 1.0 if self.augment is None else self.augment.draw_scale(self._generator(indices[0], 1))
-        images, formulas = zip(*(self._sample(index, scale) for index in indices), strict=True)
+        scale, room = self._plan(indices)
+        images, formulas = zip(*(self._sample(index, scale, room) for index in indices), strict=True)
         return FormulaBatch(
             pad_images(list(images), self.spec.multiple), pad_formulas(list(formulas)), torch.tensor(indices)
         )
@@ -51,23 +56,37 @@ class FormulaBatches(Dataset[FormulaBatch]):
     def __len__(self) -> int:
         return len(self.samples)
 
-    def _sample(self, index: int, scale: float) -> tuple[Tensor, list[int]]:
+    def _plan(self, indices: list[int]) -> tuple[float, tuple[int, int] | None]:
+        """The scale of a batch, and the height and width in pixels that its pictures may have; None: any."""
+        if self.augment is None:
+            return 1.0, None
+        random = self._generator(indices[0], 1)
+        scale = self.augment.draw_scale(random)
+        if scale != 1.0 or random.random() < OUTGROWING:
+            return scale, None
+        height, width = self.samples.sizes[indices].max(0).tolist()
+        return scale, (round_up(height, self.spec.multiple), round_up(width, self.spec.multiple))
+
+    def _sample(self, index: int, scale: float, room: tuple[int, int] | None) -> tuple[Tensor, list[int]]:
         image, token_ids = self.samples[index]
         try:
-            return self._prepare(image, index, scale), token_ids
+            return self._prepare(image, index, scale, room), token_ids
         except ImageError as error:
             formula = " ".join(self.samples.tokens(index))
             raise DataError(f"sample {index}, {formula}: {error}; prepare the set again, without it") from error
 
-    def _prepare(self, image: Image.Image, index: int, scale: float) -> Tensor:
+    def _prepare(self, image: Image.Image, index: int, scale: float, room: tuple[int, int] | None) -> Tensor:
         if self.augment is None:
             return prepare(image, self.spec)
         shrink = print_factor(to_ink(image), self.spec)  # of the clean picture: bolder print is not larger print
         changed = self.augment(image, self._generator(index, 0), scale)
         try:
-            return prepare(changed, self.spec, shrink)
+            prepared = prepare(changed, self.spec, shrink)
         except ImageError:  # a faint picture has been made fainter than can be seen
             return prepare(image, self.spec, shrink)
+        if room and (prepared.shape[1] > room[0] or prepared.shape[2] > room[1]):
+            return prepare(image, self.spec, shrink)
+        return prepared
 
     def _generator(self, index: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.epoch, index, purpose])

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 import im2latex.data
 from im2latex.data.dataset import FormulaBatch, FormulaImages
-from im2latex.data.loader import FormulaBatches, ResumableLoader
+from im2latex.data.loader import OUTGROWING, FormulaBatches, ResumableLoader
 from im2latex.data.packed import read_tokenizer
 from im2latex.data.sampler import BatchBudget, BucketBatchSampler, round_up
 from im2latex.errors import DataError
@@ -130,6 +130,25 @@ def test_bolder_print_is_not_taken_for_larger_print() -> None:
 
 def test_a_picture_that_augmentation_made_blank_is_taken_as_it_was(samples: FormulaImages) -> None:
     assert torch.equal(FormulaBatches(samples, SPEC, Fade())[3].images, FormulaBatches(samples, SPEC)[3].images)
+
+
+class Wider(Bolder):
+    """An augmentation after which a picture is much wider."""
+
+    def __call__(self, image: Image.Image, random: np.random.Generator, scale: float) -> Image.Image:
+        wider = Image.new("L", (image.width + 300, image.height), 255)
+        wider.paste(image)
+        wider.paste(0, (image.width + 290, 0, image.width + 300, image.height))
+        return wider
+
+
+def test_in_most_batches_a_picture_that_outgrows_their_padding_stays_as_it_is() -> None:
+    printed = FormulaImages(SMALL_SET, read_tokenizer(SMALL_SET.parent / "train"))
+    clean = FormulaBatches(printed, SPEC)[0].images
+    seen = [FormulaBatches(printed, SPEC, Wider(), seed)[0].images for seed in range(200)]
+    kept = sum(torch.equal(images, clean) for images in seen)
+    assert all(torch.equal(images, clean) or images.shape[3] > clean.shape[3] + 200 for images in seen)
+    assert kept == pytest.approx(200 * (1 - OUTGROWING), abs=30)
 
 
 def test_a_blank_sample_of_a_packed_set_is_named(samples: FormulaImages, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,6 @@ from im2latex.errors import DataError, ImageError
 from im2latex.images import ImageSpec, prepare, print_factor, to_ink
 from im2latex.tokenizer import BOS, EOS, PAD
 
-
 OUTGROWING = 0.2
 """Chance that augmented pictures may outgrow the padding of their batch: all others would be padded to the largest."""
 

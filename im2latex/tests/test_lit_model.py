@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import pytorch_lightning as lightning
 import torch
 
 from im2latex.bundle import save_bundle
@@ -10,13 +11,7 @@ from im2latex.errors import ConfigError, DataError
 from im2latex.images import ImageSpec
 from im2latex.lit_model import BIASES, LitModel
 from im2latex.models import ResNetTransformerConfig
-from im2latex.optimizers import (
-    OptimizerConfig,
-    build_optimizer,
-    orthogonalize,
-    orthogonalize_bf16,
-    warmup_cosine,
-)
+from im2latex.optimizers import OptimizerConfig, build_optimizer, orthogonalize, orthogonalize_bf16, warmup_cosine
 from im2latex.tests.small_models import SMALL, VOCAB, make_batch
 from im2latex.tokenizer import PAD
 
@@ -69,6 +64,13 @@ def test_bf16_orthogonalizes_matrices_of_faint_directions_too(shape):
     assert torch.linalg.svdvals(found).max() < 1.3
     assert ((found - wanted).norm() / wanted.norm()).item() < 0.1
     assert found.dtype == torch.float32
+
+
+@pytest.mark.parametrize(("precision", "wanted"), [("32-true", orthogonalize), ("bf16-mixed", orthogonalize_bf16)])
+def test_muon_orthogonalizes_in_the_precision_of_the_training(precision, wanted):
+    module = make_module(OptimizerConfig(total_steps=10))
+    module.trainer = lightning.Trainer(precision=precision, accelerator="cpu", logger=False)
+    assert module.configure_optimizers()["optimizer"].orthogonalize is wanted
 
 
 def test_every_parameter_is_optimized_once():

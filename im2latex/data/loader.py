@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,7 +18,7 @@ from im2latex.images import ImageSpec, prepare, print_factor, to_ink
 from im2latex.tokenizer import BOS, EOS, PAD
 
 OUTGROWING = 0.2
-"""Chance that augmented pictures may outgrow the padding of their batch: all others would be padded to the largest."""
+"""Chance that a batch lets augmented pictures outgrow its padding, to which all its others must then be padded, too."""
 
 
 class Augments(Protocol):
@@ -78,14 +79,11 @@ class FormulaBatches(Dataset[FormulaBatch]):
         if self.augment is None:
             return prepare(image, self.spec)
         shrink = print_factor(to_ink(image), self.spec)  # of the clean picture: bolder print is not larger print
-        changed = self.augment(image, self._generator(index, 0), scale)
-        try:
-            prepared = prepare(changed, self.spec, shrink)
-        except ImageError:  # a faint picture has been made fainter than can be seen
-            return prepare(image, self.spec, shrink)
-        if room and (prepared.shape[1] > room[0] or prepared.shape[2] > room[1]):
-            return prepare(image, self.spec, shrink)
-        return prepared
+        with suppress(ImageError):  # where a faint picture has been made fainter than can be seen
+            changed = prepare(self.augment(image, self._generator(index, 0), scale), self.spec, shrink)
+            if room is None or (changed.shape[1] <= room[0] and changed.shape[2] <= room[1]):
+                return changed
+        return prepare(image, self.spec, shrink)
 
     def _generator(self, index: int, purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, self.epoch, index, purpose])

@@ -29,7 +29,7 @@ def calls(tmp_path):
     python.write_text(RECORD)
     python.chmod(0o755)
 
-    def run(*arguments: str) -> list[str]:
+    def run(*arguments):
         record = tmp_path / "called.txt"
         record.unlink(missing_ok=True)
         environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}

@@ -12,6 +12,7 @@ set -euo pipefail
 [ $# -ge 5 ] || { sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2; }
 seed=$1 steps=$2 list=$3 other=$4 modules=$5
 shift 5
+((steps % 50 == 0)) || { echo "stage.sh: STEPS is $steps, wanted a multiple of 50: the last checkpoint is that of such a step" >&2; exit 2; }
 
 data=data/stage_$seed
 sixth=$((seed % 6)) half=$((seed % 2))

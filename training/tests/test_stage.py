@@ -66,6 +66,14 @@ def test_without_arguments_the_usage_is_told():
     assert "training/stage.sh SEED STEPS LIST OTHER MODULES" in told.stderr
 
 
+def test_steps_after_the_last_checkpoint_are_refused_before_anything_is_made(tmp_path):
+    command = [ROOT / "training/stage.sh", "232", "120", *ARGUMENTS[2:]]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert "STEPS is 120, wanted a multiple of 50" in told.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_its_settings_are_of_the_model_that_ships():
     experiment = parse(["--config", str(ROOT / "training/stage.yml")])
     assert experiment.frozen == ["trunk"]

@@ -25,7 +25,10 @@ pack() {
 }
 take() { pack "$1" --formulas "$list" --only "$2" --pack.min_count 10 "${@:3}"; }
 invent() {
-    [ -e "$data/$1.txt" ] || run "$2" --formulas "$list" --seed "$seed" --out "$data/$1.txt" "${@:3}"
+    if [ ! -e "$data/$1.txt" ]; then
+        run "$2" --formulas "$list" --seed "$seed" --out "$data/$1.part" "${@:3}"
+        mv "$data/$1.part" "$data/$1.txt"    # only when it is whole
+    fi
     pack "$1" --formulas "$data/$1.txt"
 }
 

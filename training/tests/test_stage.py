@@ -55,6 +55,15 @@ def test_formulas_are_invented_once_but_all_else_goes_on(calls):
     assert "--resume auto" in again[-1]
 
 
+def test_a_list_that_was_cut_short_is_made_again(calls, tmp_path):
+    python = tmp_path / ".venv/bin/python"
+    python.write_text(RECORD + "exit 1\n")
+    with pytest.raises(subprocess.CalledProcessError):
+        calls(*ARGUMENTS)
+    python.write_text(RECORD)
+    assert "new_formulas.py" in calls(*ARGUMENTS)[0]
+
+
 def test_seeds_take_other_parts_of_the_list(calls):
     parts = [re.findall(r"--skip (\d+)", "\n".join(calls(str(seed), *ARGUMENTS[1:]))) for seed in (231, 232)]
     assert all(one != other for one, other in zip(*parts, strict=True))

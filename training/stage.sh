@@ -7,7 +7,7 @@
 #     LIST     formulas with their sources, as train.tsv.xz
 #     OTHER    a folder with images.zip and labels.tsv: pictures of another renderer
 #     MODULES  the node_modules that hold katex and mathjax
-# Two cores: taskset -c 0 training/stage.sh 231 ... & taskset -c 1 training/stage.sh 232 ...
+# Two cores: taskset -c 0 training/stage.sh 233 ... & taskset -c 1 training/stage.sh 234 ...
 set -euo pipefail
 [ $# -ge 5 ] || { sed -n '2,/^set/{/^#/p}' "$0" >&2; exit 2; }
 seed=$1 steps=$2 list=$3 other=$4 modules=$5
